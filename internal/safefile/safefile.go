@@ -14,9 +14,13 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync"
 )
 
 const bufferSize = 64 << 10
+
+// buffers spares each of thousands of small files a buffer of its own.
+var buffers = sync.Pool{New: func() any { return bufio.NewWriterSize(nil, bufferSize) }}
 
 // Write gives path the content that write produces, replacing a file of that
 // name. When it returns nil, the content and the name have reached the disk.
@@ -53,7 +57,9 @@ func replace(path string, write func(io.Writer) error, sync bool) (err error) {
 		}
 	}()
 
-	b := bufio.NewWriterSize(f, bufferSize)
+	b := buffers.Get().(*bufio.Writer)
+	defer buffers.Put(b)
+	b.Reset(f)
 	if err := write(b); err != nil {
 		return failure(path, err)
 	}
