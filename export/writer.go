@@ -1,0 +1,178 @@
+package export
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/gantrain/gantrain/export/onnxpb"
+)
+
+// Operator is a Gorgonia operator that knows its ONNX form.
+type Operator interface {
+	gorgonia.Op
+	// Lower adds the ONNX nodes that compute the operator; the last of them
+	// must be added with [Lowering.Output].
+	Lower(l *Lowering) error
+}
+
+// writer builds the graph of one model.
+type writer struct {
+	model  Model
+	graph  *onnxpb.GraphProto
+	seen   map[*gorgonia.Node]bool
+	values map[*gorgonia.Node]string // the ONNX name of each node's value
+	batch  map[*gorgonia.Node]bool   // whether its first axis is the batch axis
+	names  names                     // of values
+	nodes  names                     // of ONNX nodes
+	stored map[*gorgonia.Node]bool   // weights that are initializers by now
+}
+
+func newWriter(m Model) *writer {
+	return &writer{
+		model:  m,
+		graph:  &onnxpb.GraphProto{Name: m.Name},
+		seen:   map[*gorgonia.Node]bool{},
+		values: map[*gorgonia.Node]string{},
+		batch:  map[*gorgonia.Node]bool{},
+		names:  names{},
+		nodes:  names{},
+		stored: map[*gorgonia.Node]bool{},
+	}
+}
+
+// rename fixes the name of a node's value before the walk.
+func (w *writer) rename(n *gorgonia.Node, name string) { w.values[n] = w.names.unique(name) }
+
+func (w *writer) input(p Port) error {
+	n := p.Node
+	if n == nil || n.Op() != nil {
+		return fmt.Errorf("export: input %q is not an input of the graph", p.Name)
+	}
+	if w.model.BatchAxis != "" {
+		if n.Dims() == 0 {
+			return fmt.Errorf("export: input %q is a scalar: it has no axis to name %q", p.Name, w.model.BatchAxis)
+		}
+		w.batch[n] = true
+	}
+	w.seen[n] = true
+	w.rename(n, p.Name)
+	w.graph.Input = append(w.graph.Input, w.valueInfo(n, w.values[n]))
+	return nil
+}
+
+// node writes one node of the graph. The nodes it needs are written already.
+func (w *writer) node(n *gorgonia.Node) error {
+	if n.Op() == nil {
+		if n.Value() == nil {
+			return fmt.Errorf("export: %s is neither an input of the model nor has it a value", describe(n))
+		}
+		if _, ok := w.values[n]; !ok {
+			w.rename(n, n.Name())
+		}
+		return nil // written when first used, since a lowering may store it in another form
+	}
+	in := children(n)
+	for _, c := range in {
+		w.batch[n] = w.batch[n] || w.batch[c]
+	}
+	op, ok := n.Op().(Operator)
+	if !ok {
+		return fmt.Errorf("export: %s: operator %T has no ONNX form", describe(n), n.Op())
+	}
+	name, ok := named(n)
+	if !ok {
+		name = kind(n)
+	}
+	if _, ok := w.values[n]; !ok {
+		w.rename(n, name)
+	}
+	l := &Lowering{w: w, node: n, in: in, scope: name}
+	if err := op.Lower(l); err != nil {
+		return fmt.Errorf("export: %s: %w", describe(n), err)
+	}
+	if !l.done {
+		return fmt.Errorf("export: %s: its lowering wrote no output", describe(n))
+	}
+	return nil
+}
+
+func (w *writer) valueInfo(n *gorgonia.Node, name string) *onnxpb.ValueInfoProto {
+	t := &onnxpb.TypeProto_Tensor{ElemType: int32(elemType(n.Dtype())), Shape: &onnxpb.TensorShapeProto{}}
+	for axis, size := range n.Shape() {
+		dim := &onnxpb.TensorShapeProto_Dimension{Value: &onnxpb.TensorShapeProto_Dimension_DimValue{DimValue: int64(size)}}
+		if axis == 0 && w.batch[n] {
+			dim.Value = &onnxpb.TensorShapeProto_Dimension_DimParam{DimParam: w.model.BatchAxis}
+		}
+		t.Shape.Dim = append(t.Shape.Dim, dim)
+	}
+	return &onnxpb.ValueInfoProto{Name: name, Type: &onnxpb.TypeProto{Value: &onnxpb.TypeProto_TensorType{TensorType: t}}}
+}
+
+// initializer returns the name of a constant tensor and stores it.
+func (w *writer) initializer(name string, v *tensor.Dense) (string, error) {
+	t, err := tensorProto(w.names.unique(name), v)
+	if err != nil {
+		return "", err
+	}
+	w.graph.Initializer = append(w.graph.Initializer, t)
+	return t.Name, nil
+}
+
+// named returns the name that a node was given, if it was given one. Gorgonia
+// makes up "operator(inputs)" for the others.
+func named(n *gorgonia.Node) (string, bool) {
+	name := n.Name()
+	if n.Op() != nil && strings.HasPrefix(name, n.Op().String()+"(") {
+		return "", false
+	}
+	return name, true
+}
+
+// kind is the operator's name without its attributes.
+func kind(n *gorgonia.Node) string {
+	s := n.Op().String()
+	if i := strings.IndexAny(s, "{("); i > 0 {
+		s = s[:i]
+	}
+	return s
+}
+
+// names hands out names, each once.
+type names map[string]int
+
+// unique returns the name itself, or the name with the first free number.
+func (n names) unique(name string) string {
+	n[name]++
+	if n[name] == 1 {
+		return name
+	}
+	return n.unique(fmt.Sprintf("%s_%d", name, n[name]))
+}
+
+func (w *writer) isInput(n *gorgonia.Node) bool {
+	return slices.ContainsFunc(w.model.Inputs, func(p Port) bool { return p.Node == n })
+}
+
+func (w *writer) isOutput(n *gorgonia.Node) bool {
+	return slices.ContainsFunc(w.model.Outputs, func(p Port) bool { return p.Node == n })
+}
+
+// weight stores the value of a node as an initializer under the node's own
+// name, once.
+func (w *writer) weight(n *gorgonia.Node, v *tensor.Dense) (string, error) {
+	name := w.values[n]
+	if w.stored[n] {
+		return name, nil
+	}
+	t, err := tensorProto(name, v)
+	if err != nil {
+		return "", err
+	}
+	w.stored[n] = true
+	w.graph.Initializer = append(w.graph.Initializer, t)
+	return name, nil
+}

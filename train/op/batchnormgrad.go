@@ -1,0 +1,148 @@
+package op
+
+import (
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/gantrain/gantrain/export"
+)
+
+// batchNormGradX is the gradient of BatchNorm by x. With r = 1/sqrt(variance +
+// epsilon) and h = (x - mean)·r, in inference dx = gamma·r·dy, and in training
+//
+//	dx = gamma·r·(dy - mean(dy) - h·mean(dy·h))
+//
+// where the means run over a channel. x, dy, dx [N, C, ...]; gamma, mean and
+// variance [C].
+type batchNormGradX struct {
+	operator
+	batchNormAttrs
+}
+
+// batchNormGradGamma is the gradient by gamma: dgamma[c] = Σ dy·h over a
+// channel.
+type batchNormGradGamma struct {
+	operator
+	epsilon float64
+}
+
+var (
+	_ export.Operator = (*batchNormGradX)(nil)
+	_ export.Operator = (*batchNormGradGamma)(nil)
+)
+
+func newBatchNormGradX(x, gamma, mean, variance, dy *gorgonia.Node, attrs batchNormAttrs) (*gorgonia.Node, error) {
+	operands := []*gorgonia.Node{x, gamma, mean, variance, dy}
+	o := newOperator("BatchNormGradX", attrs, like(x), likeAll(operands)...)
+	return gorgonia.ApplyOp(&batchNormGradX{o, attrs}, operands...)
+}
+
+func newBatchNormGradGamma(x, mean, variance, dy *gorgonia.Node, epsilon float64) (*gorgonia.Node, error) {
+	operands := []*gorgonia.Node{x, mean, variance, dy}
+	o := newOperator("BatchNormGradGamma", struct{ Epsilon float64 }{epsilon}, rank(1), likeAll(operands)...)
+	return gorgonia.ApplyOp(&batchNormGradGamma{o, epsilon}, operands...)
+}
+
+func (o *batchNormGradX) InferShape(ds ...gorgonia.DimSizer) (tensor.Shape, error) {
+	s := shapes(ds)
+	return s[0].Clone(), checkChannels("BatchNormGradX", s[0], s[1:4])
+}
+
+func (o *batchNormGradX) Do(in ...gorgonia.Value) (gorgonia.Value, error) {
+	return run(o, in, batchNormGradXKernel[float32](o), batchNormGradXKernel[float64](o))
+}
+
+func (o *batchNormGradX) Lower(l *export.Lowering) error {
+	x := l.Shape(0)
+	r := lowerInverseDeviation(l, l.Input(3), o.Epsilon)
+	scale := broadcast(l, l.Add("Mul", []string{l.Input(1), r}), x)
+	dy := l.Input(4)
+	if !o.Training {
+		return l.Output("Mul", []string{dy, scale})
+	}
+	h := lowerNormalised(l, l.Input(0), l.Input(2), r, x)
+	over := otherAxes(x).attribute()
+	meanDy := l.Add("ReduceMean", []string{dy}, over)
+	meanDyH := l.Add("ReduceMean", []string{l.Add("Mul", []string{dy, h})}, over)
+	centred := l.Add("Sub", []string{dy, meanDy})
+	rest := l.Add("Sub", []string{centred, l.Add("Mul", []string{h, meanDyH})})
+	return l.Output("Mul", []string{rest, scale})
+}
+
+// lowerInverseDeviation writes 1/sqrt(variance + epsilon), of shape [C].
+func lowerInverseDeviation(l *export.Lowering, variance string, epsilon float64) string {
+	sum := l.Add("Add", []string{variance, l.Scalar("epsilon", epsilon)})
+	return l.Add("Reciprocal", []string{l.Add("Sqrt", []string{sum})})
+}
+
+// lowerNormalised writes (x - mean)·r.
+func lowerNormalised(l *export.Lowering, x, mean, r string, shape tensor.Shape) string {
+	centred := l.Add("Sub", []string{x, broadcast(l, mean, shape)})
+	return l.Add("Mul", []string{centred, broadcast(l, r, shape)})
+}
+
+func (o *batchNormGradGamma) InferShape(ds ...gorgonia.DimSizer) (tensor.Shape, error) {
+	s := shapes(ds)
+	if err := checkChannels("BatchNormGradGamma", s[0], s[1:3]); err != nil {
+		return nil, err
+	}
+	return perChannel("BatchNormGradGamma", s[0])
+}
+
+func (o *batchNormGradGamma) Do(in ...gorgonia.Value) (gorgonia.Value, error) {
+	return run(o, in, batchNormGradGammaKernel[float32](o.epsilon), batchNormGradGammaKernel[float64](o.epsilon))
+}
+
+func (o *batchNormGradGamma) Lower(l *export.Lowering) error {
+	x := l.Shape(0)
+	r := lowerInverseDeviation(l, l.Input(2), o.epsilon)
+	h := lowerNormalised(l, l.Input(0), l.Input(1), r, x)
+	product := l.Add("Mul", []string{l.Input(3), h})
+	return l.Output("ReduceSum", []string{product, l.Ints("axes", otherAxes(x).int64s()...)}, export.Int("keepdims", 0))
+}
+
+func batchNormGradXKernel[F float](o *batchNormGradX) kernel[F] {
+	return func(dx array[F], in []array[F]) {
+		x, gamma, mean, variance, dy := in[0].data, in[1].data, in[2].data, in[3].data, in[4].data
+		l := layoutOf(in[0].shape)
+		l.eachChannel(func(c int) {
+			r, m := inverseDeviation(variance[c], o.Epsilon), float64(mean[c])
+			scale := float64(gamma[c]) * r
+			var meanDy, meanDyH float64
+			if o.Training {
+				sum, sumH := sumsWithNormalised(l, c, x, dy, m, r)
+				values := float64(l.n * l.size)
+				meanDy, meanDyH = sum/values, sumH/values
+			}
+			for n := range l.n {
+				for i := l.at(n, c); i < l.at(n, c)+l.size; i++ {
+					h := (float64(x[i]) - m) * r
+					dx.data[i] = F(scale * (float64(dy[i]) - meanDy - h*meanDyH))
+				}
+			}
+		})
+	}
+}
+
+func batchNormGradGammaKernel[F float](epsilon float64) kernel[F] {
+	return func(dgamma array[F], in []array[F]) {
+		x, mean, variance, dy := in[0].data, in[1].data, in[2].data, in[3].data
+		l := layoutOf(in[0].shape)
+		l.eachChannel(func(c int) {
+			_, sumH := sumsWithNormalised(l, c, x, dy, float64(mean[c]), inverseDeviation(variance[c], epsilon))
+			dgamma.data[c] = F(sumH)
+		})
+	}
+}
+
+// sumsWithNormalised returns Σ dy and Σ dy·(x - m)·r over channel c.
+func sumsWithNormalised[F float](l layout, c int, x, dy []F, m, r float64) (sum, sumH float64) {
+	for n := range l.n {
+		for i := l.at(n, c); i < l.at(n, c)+l.size; i++ {
+			d := float64(dy[i])
+			sum += d
+			sumH += d * (float64(x[i]) - m)
+		}
+	}
+	return sum, sumH * r
+}
