@@ -72,6 +72,7 @@ func setup(t *testing.T, behaviour, inModule string) (dst, log string) {
 	t.Setenv("FAKE_GO", behaviour)
 	t.Setenv("FAKE_DIR", module)
 	t.Setenv("FAKE_LOG", log)
+	t.Setenv("GORACE", "atexit_sleep_ms=0") // else each fake waits a second under -race
 	if behaviour != "" {
 		self, err := os.Executable()
 		if err != nil {

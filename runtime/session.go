@@ -1,0 +1,103 @@
+package runtime
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"gorgonia.org/tensor"
+
+	"github.com/gantrain/gantrain/runtime/ort"
+)
+
+// Session is an open model. Its methods may be called by several goroutines at
+// once.
+type Session struct {
+	name   string // of the file, for errors
+	header *header
+	native *ort.Session
+}
+
+// Load opens a serialised model, whose bytes are not needed afterwards. Errors
+// are one line.
+func Load(ctx context.Context, model []byte, o Options) (*Session, error) {
+	return load(ctx, "model", model, o)
+}
+
+func load(ctx context.Context, name string, model []byte, o Options) (*Session, error) {
+	if len(model) == 0 {
+		return nil, fmt.Errorf("runtime: %s: empty; expected an ONNX model", name)
+	}
+	h, err := parseHeader(model)
+	if err != nil {
+		return nil, fmt.Errorf("runtime: %s: %w", name, err)
+	}
+	inputs := make([]string, len(h.inputs))
+	for i, p := range h.inputs {
+		inputs[i] = p.Name
+	}
+	outputs := make([]ort.Output, len(h.outputs))
+	for i, p := range h.outputs {
+		outputs[i].Name = p.Name
+		if p.Shape != nil && len(p.Shape) == 0 {
+			outputs[i].Scalar = &p.Dtype
+		}
+	}
+	native, err := ort.NewSession(ctx, model, inputs, outputs,
+		ort.Options{Provider: string(o.Provider), Library: o.Library, Threads: o.Threads})
+	if err != nil {
+		return nil, fmt.Errorf("runtime: %s: %w", name, err)
+	}
+	return &Session{name: name, header: h, native: native}, nil
+}
+
+// Inputs lists what Run needs, in the model's order.
+func (s *Session) Inputs() []Port { return slices.Clone(s.header.inputs) }
+
+// Outputs lists what Run returns, in the model's order.
+func (s *Session) Outputs() []Port { return slices.Clone(s.header.outputs) }
+
+// Metadata returns the notes that the model's writer left in it, never nil.
+func (s *Session) Metadata() map[string]string { return maps.Clone(s.header.metadata) }
+
+// Provider is what computes: CPU or CUDA, never Auto.
+func (s *Session) Provider() Provider { return Provider(s.native.Provider()) }
+
+// Note says in one line why Auto did not choose CUDA; "" where it did or was
+// not asked.
+func (s *Session) Note() string { return s.native.Note() }
+
+// Run computes the model's outputs. Every input must be there, with the type
+// and shape that Inputs tells, and is read in place: it must not change until
+// Run returns. The outputs are the caller's own.
+//
+// When ctx ends, Run stops after the operator at work, with an error that wraps
+// ctx.Err().
+func (s *Session) Run(ctx context.Context, in map[string]*tensor.Dense) (map[string]*tensor.Dense, error) {
+	if err := checkInputs(s.header.inputs, in); err != nil {
+		return nil, fmt.Errorf("runtime: %s: %w", s.name, err)
+	}
+	ordered := make([]*tensor.Dense, len(s.header.inputs))
+	for i, p := range s.header.inputs {
+		ordered[i] = in[p.Name]
+	}
+	results, err := s.native.Run(ctx, ordered)
+	if err != nil {
+		return nil, fmt.Errorf("runtime: %s: %w", s.name, err)
+	}
+	out := make(map[string]*tensor.Dense, len(results))
+	for i, p := range s.header.outputs {
+		out[p.Name] = results[i]
+	}
+	return out, nil
+}
+
+// Close frees the model. It waits for the runs under way; a later Run is an
+// error. Closing again does nothing.
+func (s *Session) Close() error {
+	if err := s.native.Close(); err != nil {
+		return fmt.Errorf("runtime: %s: %w", s.name, err)
+	}
+	return nil
+}
