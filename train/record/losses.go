@@ -1,0 +1,121 @@
+// Package record keeps what a run leaves behind for people to look at: its
+// losses as a table and as a plot, and its pictures as grids. Nothing here
+// depends on the clock, so the same run leaves the same files.
+package record
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// stepColumn is the first column of every table.
+const stepColumn = "step"
+
+// Losses appends rows to a CSV file: a line of column names, "step" before
+// them, then a line for each step. Rows gather in memory until Sync or Close
+// or until a few kilobytes have come together. It is not safe for concurrent
+// use.
+type Losses struct {
+	path    string
+	columns int // without the step
+	last    int // step of the last row, -1 before the first
+	file    *os.File
+	buffer  *bufio.Writer
+	line    []byte
+}
+
+// Create starts a table with these columns besides the step, for instance
+// d_loss and g_loss. A file of that name must not exist.
+func Create(path string, columns []string) (*Losses, error) {
+	names := append([]string{stepColumn}, columns...)
+	for i, name := range names {
+		if name == "" || strings.ContainsAny(name, ",\"\r\n") || slices.Contains(names[:i], name) {
+			return nil, fmt.Errorf("record: %s: column name %q is empty, there twice, or holds a comma, quote or line end", path, name)
+		}
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("record: %w", err)
+	}
+	l := &Losses{path: path, columns: len(columns), last: -1, file: f, buffer: bufio.NewWriter(f)}
+	l.buffer.WriteString(strings.Join(names, ",") + "\n")
+	// The names reach the file at once, so that it can always be opened again.
+	if err := l.buffer.Flush(); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("record: %w", err)
+	}
+	return l, nil
+}
+
+// Open goes on with a table, after its last row. What a stopped run may have
+// left at its end is for Truncate to remove first.
+func Open(path string) (*Losses, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND, 0)
+	if err != nil {
+		return nil, fmt.Errorf("record: %w", err)
+	}
+	l := &Losses{path: path, last: -1, file: f, buffer: bufio.NewWriter(f)}
+	head, err := scan(f, func(r row) { l.last = r.step })
+	if err == nil && head.torn {
+		err = errors.New("the last line is torn: truncate the table first")
+	}
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("record: %s: %w", path, err)
+	}
+	l.columns = len(head.columns)
+	return l, nil
+}
+
+// Append adds the row of a step, which must be after the last one's. A value
+// is rounded to float32 and written with as many digits as it takes to read it
+// back exactly; NaN, +Inf and -Inf are written so.
+func (l *Losses) Append(step int, values ...float64) error {
+	if len(values) != l.columns {
+		return fmt.Errorf("record: %s: step %d has %d values for %d columns", l.path, step, len(values), l.columns)
+	}
+	if step <= l.last {
+		return fmt.Errorf("record: %s: step %d does not come after step %d", l.path, step, l.last)
+	}
+	l.line = strconv.AppendInt(l.line[:0], int64(step), 10)
+	for _, v := range values {
+		l.line = append(l.line, ',')
+		l.line = strconv.AppendFloat(l.line, float64(float32(v)), 'g', -1, 32)
+	}
+	l.line = append(l.line, '\n')
+	if _, err := l.buffer.Write(l.line); err != nil {
+		return fmt.Errorf("record: %w", err)
+	}
+	l.last = step
+	return nil
+}
+
+// Sync brings all rows to the disk. Call it before the checkpoint of the same
+// step is written, so that a run that goes on from there finds them.
+func (l *Losses) Sync() error {
+	err := l.buffer.Flush()
+	if err == nil {
+		err = l.file.Sync()
+	}
+	if err != nil {
+		return fmt.Errorf("record: %w", err)
+	}
+	return nil
+}
+
+// Close writes what is left and closes the file.
+func (l *Losses) Close() error {
+	err := l.buffer.Flush()
+	if closing := l.file.Close(); err == nil {
+		err = closing
+	}
+	if err != nil {
+		return fmt.Errorf("record: %w", err)
+	}
+	return nil
+}
