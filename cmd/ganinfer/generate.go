@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/gantrain/gantrain/cmd/internal/command"
+	"github.com/gantrain/gantrain/runtime"
+)
+
+const (
+	maxCount = 100_000_000 // pictures; their files would fill a disk
+	maxBatch = 1 << 16
+)
+
+// generateOptions is what the command line of generate asks for.
+type generateOptions struct {
+	model  string
+	count  int // pictures; 0: one for each row of z, or 64
+	batch  int // 0: the model's own, or 64
+	seed   uint64
+	z      string // noise of one's own
+	out    string // folder for PNG files
+	grid   string // PNG file
+	npy    string
+	saveZ  string
+	force  bool
+	engine runtime.Options
+
+	stdout, stderr io.Writer
+}
+
+func newGenerate() *cli.Command {
+	return &cli.Command{
+		Name:      "generate",
+		Usage:     "make pictures with a generator",
+		ArgsUsage: "GENERATOR.onnx",
+		Description: "The noise of a picture depends on the seed and its number only. Example:\n\n" +
+			"ganinfer generate runs/digits/generator.onnx -n 64 --seed 1 --out pictures --grid grid.png",
+		Flags: append([]cli.Flag{
+			&cli.IntFlag{Name: "n", Usage: "make `COUNT` pictures (default: 64, or as many as --z holds)"},
+			&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "draw the noise from `SEED`"},
+			&cli.StringFlag{Name: "out", Usage: "write 000000.png and so on into `FOLDER`"},
+			&cli.StringFlag{Name: "grid", Usage: "write all pictures as one into `FILE.png`"},
+			&cli.StringFlag{Name: "npy", Usage: "write the model's numbers [n, C, H, W] into `FILE.npy`"},
+			&cli.StringFlag{Name: "z", Usage: "take the noise [n, latent] from `FILE.npy` instead of drawing it"},
+			&cli.StringFlag{Name: "save-z", Usage: "write the noise [n, latent] into `FILE.npy`"},
+			&cli.IntFlag{Name: "batch", Usage: "give the model `SIZE` vectors at a time (default: 64, or what the model is made for)"},
+			&cli.BoolFlag{Name: "force", Usage: "overwrite files, write into a folder that is not empty"},
+		}, sessionFlags()...),
+		Action: func(c *cli.Context) error {
+			o, err := generateOptionsOf(c)
+			if err != nil {
+				return err
+			}
+			return generate(c.Context, o)
+		},
+	}
+}
+
+func generateOptionsOf(c *cli.Context) (*generateOptions, error) {
+	engine, err := sessionOptions(c)
+	if err != nil {
+		return nil, err
+	}
+	o := &generateOptions{
+		model: c.Args().First(), count: c.Int("n"), batch: c.Int("batch"), seed: c.Uint64("seed"),
+		z: c.String("z"), out: c.String("out"), grid: c.String("grid"), npy: c.String("npy"), saveZ: c.String("save-z"),
+		force: c.Bool("force"), engine: engine, stdout: c.App.Writer, stderr: c.App.ErrWriter,
+	}
+	for _, f := range c.Command.Flags {
+		if name := f.Names()[0]; c.IsSet(name) && c.Value(name) == "" {
+			return nil, command.Usage(c, "--%s is empty", name)
+		}
+	}
+	switch {
+	case c.NArg() != 1:
+		return nil, command.Usage(c, "%d arguments, want one generator", c.NArg())
+	case c.IsSet("n") && (o.count < 1 || o.count > maxCount):
+		return nil, command.Usage(c, "-n %d: want 1 to %d", o.count, maxCount)
+	case c.IsSet("batch") && (o.batch < 1 || o.batch > maxBatch):
+		return nil, command.Usage(c, "--batch %d: want 1 to %d", o.batch, maxBatch)
+	case o.z != "" && c.IsSet("seed"):
+		return nil, command.Usage(c, "--z and --seed: want one source of noise")
+	case o.out == "" && o.grid == "" && o.npy == "":
+		return nil, command.Usage(c, "nothing to write: want --out, --grid or --npy")
+	}
+	seen := map[string]string{}
+	for _, f := range []struct{ flag, path string }{
+		{"the model", o.model}, {"--z", o.z}, {"--out", o.out}, {"--grid", o.grid}, {"--npy", o.npy}, {"--save-z", o.saveZ},
+	} {
+		if f.path == "" {
+			continue
+		}
+		path := resolved(f.path)
+		if other := seen[path]; other != "" {
+			return nil, command.Usage(c, "%s and %s are the same file, %s", other, f.flag, f.path)
+		}
+		seen[path] = f.flag
+	}
+	return o, nil
+}
+
+// resolved returns one name for all names of a file.
+func resolved(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	if abs, err := filepath.Abs(path); err == nil {
+		path = abs
+	}
+	return path
+}
+
+// generate makes the pictures. What the outputs and the noise make impossible
+// fails before the model is loaded.
+func generate(ctx context.Context, o *generateOptions) (err error) {
+	for _, path := range []string{o.grid, o.npy, o.saveZ} {
+		if path == "" {
+			continue
+		}
+		if err := command.NewFile(path, o.force); err != nil {
+			return err
+		}
+	}
+	noise, err := openNoise(o)
+	if err != nil {
+		return err
+	}
+	defer noise.Close()
+	if o.out != "" {
+		created, err := command.NewFolder(o.out, o.force)
+		if err != nil {
+			return err
+		}
+		if created {
+			defer os.Remove(o.out) // does nothing once there are pictures
+		}
+	}
+
+	g, err := openGenerator(ctx, o.model, o.engine, noise.size(), o.batch, o.stderr)
+	if err != nil {
+		return err
+	}
+	defer g.session.Close()
+	return produce(ctx, o, g, noise)
+}

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"gorgonia.org/tensor"
+
+	"github.com/gantrain/gantrain/runtime"
+	"github.com/gantrain/gantrain/runtime/latent"
+	"github.com/gantrain/gantrain/runtime/modelinfo"
+)
+
+const (
+	defaultBatch = 64
+	maxLatent    = 1 << 20
+)
+
+// generator is a model that turns noise [batch, latent] into pictures.
+type generator struct {
+	path          string
+	session       *runtime.Session
+	info          modelinfo.Info // latent size, distribution and range are set
+	input, output string
+	batch         int // rows in every run
+}
+
+// openGenerator loads a generator. latentSize is that of the noise to come, 0
+// if it is the model that decides; batch 0 means the model's own if it has one,
+// else 64.
+func openGenerator(ctx context.Context, path string, o runtime.Options, latentSize, batch int, stderr io.Writer) (_ *generator, err error) {
+	s, info, err := open(ctx, path, o, stderr)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			s.Close()
+		}
+	}()
+	if info.Network == modelinfo.Discriminator {
+		return nil, fmt.Errorf("%s: a discriminator, want a generator", path)
+	}
+	in, err := onlyInput(path, s, 2)
+	if err != nil {
+		return nil, err
+	}
+	out, err := imageOutput(path, s)
+	if err != nil {
+		return nil, err
+	}
+	g := &generator{path: path, session: s, info: info, input: in.Name, output: out.Name}
+	if g.info.Latent, err = latentOf(path, in.Shape[1], info.Latent, latentSize); err != nil {
+		return nil, err
+	}
+	if g.batch, err = batchOf(path, in.Shape[0], batch); err != nil {
+		return nil, err
+	}
+	assumed := ""
+	if info.Distribution == "" {
+		g.info.Distribution = latent.Normal
+		if latentSize == 0 {
+			assumed = ", and normal noise"
+		}
+	}
+	defaults(&g.info, path, assumed, stderr)
+	return g, nil
+}
+
+// imageOutput finds the output that holds pictures: "image", or the only one
+// with four axes.
+func imageOutput(path string, s *runtime.Session) (runtime.Port, error) {
+	var found []runtime.Port
+	for _, p := range s.Outputs() {
+		if len(p.Shape) != 4 || p.Dtype != tensor.Float32 {
+			continue
+		}
+		if p.Name == "image" {
+			return p, nil
+		}
+		found = append(found, p)
+	}
+	if len(found) != 1 {
+		return runtime.Port{}, fmt.Errorf("%s: outputs %s, want float32 pictures [batch, channels, height, width] in one of them", path, names(s.Outputs()))
+	}
+	return found[0], nil
+}
+
+// latentOf settles the latent size by the model's input, its metadata, and the
+// noise that was given; 0 or less means that one does not say.
+func latentOf(path string, input int64, metadata, given int) (int, error) {
+	size := 0
+	for _, n := range []int64{input, int64(metadata), int64(given)} {
+		switch {
+		case n <= 0:
+		case n > maxLatent:
+			return 0, fmt.Errorf("%s: latent size %d, want at most %d", path, n, maxLatent)
+		case size == 0:
+			size = int(n)
+		case size != int(n) && n == int64(given):
+			return 0, fmt.Errorf("--z holds vectors of %d numbers, want %d for %s", given, size, path)
+		case size != int(n):
+			return 0, fmt.Errorf("%s: the input takes %d numbers, the metadata says %d", path, input, metadata)
+		}
+	}
+	if size == 0 {
+		return 0, fmt.Errorf("%s: neither the input nor the metadata tells the latent size: give the noise by --z", path)
+	}
+	return size, nil
+}
+
+// batchOf settles the rows of a run by the model's first axis and the flag.
+func batchOf(path string, fixed int64, asked int) (int, error) {
+	switch {
+	case fixed <= 0 && asked == 0:
+		return defaultBatch, nil
+	case fixed <= 0:
+		return asked, nil
+	case fixed > maxBatch:
+		return 0, fmt.Errorf("%s: a batch of %d, want at most %d", path, fixed, maxBatch)
+	case asked != 0 && int64(asked) != fixed:
+		return 0, fmt.Errorf("%s takes batches of %d only, not --batch %d", path, fixed, asked)
+	}
+	return int(fixed), nil
+}
+
+// images is what one run gave: pictures [n, C, H, W].
+type images struct {
+	data    []float32
+	c, h, w int
+}
+
+// at returns picture i.
+func (m images) at(i int) []float32 {
+	size := m.c * m.h * m.w
+	return m.data[i*size:][:size]
+}
+
+// run makes the pictures of noise z [batch, latent].
+func (g *generator) run(ctx context.Context, z []float32) (images, error) {
+	in := tensor.New(tensor.WithShape(g.batch, g.info.Latent), tensor.WithBacking(z))
+	outputs, err := g.session.Run(ctx, map[string]*tensor.Dense{g.input: in})
+	if err != nil {
+		return images{}, err
+	}
+	data, shape, err := floats(g.path, g.output, outputs)
+	if err != nil {
+		return images{}, err
+	}
+	if len(shape) != 4 || shape[0] != g.batch || shape.TotalSize() != len(data) || len(data) == 0 {
+		return images{}, fmt.Errorf("%s: output %s has shape %v for a batch of %d", g.path, g.output, shape, g.batch)
+	}
+	return images{data, shape[1], shape[2], shape[3]}, nil
+}

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/urfave/cli/v2"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/gantrain/gantrain/cmd/internal/command"
+	"github.com/gantrain/gantrain/export/onnxpb"
+)
+
+// maxModelSize is the size in bytes beyond which protobuf itself refuses.
+const maxModelSize = 2 << 30
+
+func newInspect() *cli.Command {
+	return &cli.Command{
+		Name:      "inspect",
+		Usage:     "say what a model holds: inputs, outputs, metadata, layers",
+		ArgsUsage: "FILE.onnx",
+		Description: "Reads any ONNX file; needs no ONNX Runtime. Example:\n\n" +
+			"ganinfer inspect runs/digits/generator.onnx",
+		Action: func(c *cli.Context) error {
+			if c.NArg() != 1 {
+				return command.Usage(c, "%d arguments, want one ONNX file", c.NArg())
+			}
+			return inspect(c.App.Writer, c.Args().First())
+		},
+	}
+}
+
+// inspect writes a report on the model file to w.
+func inspect(w io.Writer, path string) error {
+	model, size, err := readModel(path)
+	if err != nil {
+		return err
+	}
+	return writeReport(w, path, size, model)
+}
+
+// readModel decodes an ONNX file and returns its size in bytes too.
+func readModel(path string) (*onnxpb.ModelProto, int64, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, 0, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, 0, fmt.Errorf("%s: not a regular file", path)
+	}
+	if info.Size() >= maxModelSize {
+		return nil, 0, fmt.Errorf("%s: %d bytes, want fewer than %d", path, info.Size(), maxModelSize)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxModelSize)) // it may have grown since
+	if err != nil {
+		return nil, 0, err
+	}
+	model := new(onnxpb.ModelProto)
+	if err := proto.Unmarshal(b, model); err != nil {
+		return nil, 0, fmt.Errorf("%s: not an ONNX model, or a damaged one: %w", path, err)
+	}
+	if model.IrVersion <= 0 || model.Graph == nil {
+		return nil, 0, fmt.Errorf("%s: not an ONNX model: it has no IR version or no graph", path)
+	}
+	return model, int64(len(b)), nil
+}

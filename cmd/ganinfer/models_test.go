@@ -1,0 +1,173 @@
+package main
+
+import (
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/gantrain/gantrain/export/onnxpb"
+	"github.com/gantrain/gantrain/runtime/latent"
+	"github.com/gantrain/gantrain/runtime/modelinfo"
+)
+
+// The models of the tests are one dense layer each: small enough to compute
+// again in a loop, and shaped as exported GANs are.
+
+const (
+	testLatent = 4
+	testSide   = 8
+)
+
+var (
+	generatorInfo = modelinfo.Info{
+		Architecture: "tiny", Network: modelinfo.Generator,
+		Latent: testLatent, Distribution: latent.Normal, Min: -1, Max: 1, Seed: 9, Step: 3,
+	}
+	discriminatorInfo = modelinfo.Info{Architecture: "tiny", Network: modelinfo.Discriminator, Min: -1, Max: 1}
+)
+
+// writeModels puts the models that tests and scripts name into dir.
+func writeModels(dir string) error {
+	uniform, unnamed, noNumber := generatorInfo, modelinfo.Info{}, modelinfo.Info{}
+	uniform.Distribution = latent.Uniform
+	fixed := generatorModel(generatorInfo, 1, 3, 0)
+	labelled := generatorModel(generatorInfo, 1, -1, 0)
+	labelled.Graph.Input = append(labelled.Graph.Input, valueInfo("label", onnxpb.TensorProto_INT64, -1, 1))
+	wrongInfo := generatorModel(generatorInfo, 1, -1, 0)
+	for _, p := range wrongInfo.MetadataProps {
+		if p.Key == "gan.latent.size" {
+			p.Value = "many"
+		}
+	}
+	for name, m := range map[string]*onnxpb.ModelProto{
+		"generator.onnx":   generatorModel(generatorInfo, 1, -1, 0),
+		"colour.onnx":      generatorModel(generatorInfo, 3, -1, 0),
+		"uniform.onnx":     generatorModel(uniform, 1, -1, 0),
+		"two.onnx":         generatorModel(generatorInfo, 2, -1, 0),
+		"foreign.onnx":     generatorModel(unnamed, 1, -1, 0),
+		"nan.onnx":         generatorModel(noNumber, 1, -1, float32(math.NaN())),
+		"fixed.onnx":       fixed,
+		"label.onnx":       labelled,
+		"wronginfo.onnx":   wrongInfo,
+		"logit.onnx":       discriminatorModel("logit"),
+		"probability.onnx": discriminatorModel("probability"),
+		"both.onnx":        discriminatorModel("logit", "probability"),
+		"score.onnx":       discriminatorModel("score"),
+	} {
+		b, err := proto.Marshal(m)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), b, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// weights returns n numbers between -1 and 1 that look like noise.
+func weights(n int) []float32 {
+	w := make([]float32, n)
+	latent.Fill(w, latent.Uniform, 77, 0, 0)
+	return w
+}
+
+// generatorModel makes z [batch, 4] into tanh(z W + offset), image [batch, c, 8, 8].
+func generatorModel(info modelinfo.Info, c int, batch int64, offset float32) *onnxpb.ModelProto {
+	pixels := c * testSide * testSide
+	bias := make([]float32, pixels)
+	for i := range bias {
+		bias[i] = offset
+	}
+	return model(info, &onnxpb.GraphProto{
+		Name:   "generator",
+		Input:  []*onnxpb.ValueInfoProto{valueInfo("z", onnxpb.TensorProto_FLOAT, batch, testLatent)},
+		Output: []*onnxpb.ValueInfoProto{valueInfo("image", onnxpb.TensorProto_FLOAT, batch, int64(c), testSide, testSide)},
+		Initializer: []*onnxpb.TensorProto{
+			floatTensor("dense/weight", weights(testLatent*pixels), testLatent, int64(pixels)),
+			floatTensor("dense/bias", bias, int64(pixels)),
+			intTensor("shape", -1, int64(c), testSide, testSide),
+		},
+		Node: []*onnxpb.NodeProto{
+			{Name: "dense", OpType: "Gemm", Input: []string{"z", "dense/weight", "dense/bias"}, Output: []string{"h"},
+				Attribute: []*onnxpb.AttributeProto{{Name: "alpha", Type: onnxpb.AttributeProto_FLOAT, F: proto.Float32(1)}}},
+			{Name: "tanh", OpType: "Tanh", Input: []string{"h"}, Output: []string{"t"}},
+			{Name: "reshape", OpType: "Reshape", Input: []string{"t", "shape"}, Output: []string{"image"}},
+		},
+		ValueInfo: []*onnxpb.ValueInfoProto{valueInfo("h", onnxpb.TensorProto_FLOAT, -1, int64(pixels))},
+	})
+}
+
+// discriminatorModel makes image [batch, 1, 8, 8] into the sum of its pixels,
+// logit [batch, 1], and its sigmoid: the outputs that are named.
+func discriminatorModel(outputs ...string) *onnxpb.ModelProto {
+	const pixels = testSide * testSide
+	ones := make([]float32, pixels)
+	for i := range ones {
+		ones[i] = 1
+	}
+	g := &onnxpb.GraphProto{
+		Name:        "discriminator",
+		Input:       []*onnxpb.ValueInfoProto{valueInfo("image", onnxpb.TensorProto_FLOAT, -1, 1, testSide, testSide)},
+		Initializer: []*onnxpb.TensorProto{floatTensor("dense/weight", ones, pixels, 1)},
+		Node: []*onnxpb.NodeProto{
+			{Name: "flatten", OpType: "Flatten", Input: []string{"image"}, Output: []string{"f"}},
+			{Name: "dense", OpType: "MatMul", Input: []string{"f", "dense/weight"}, Output: []string{"logit"}},
+		},
+	}
+	for _, name := range outputs {
+		if name != "logit" {
+			g.Node = append(g.Node, &onnxpb.NodeProto{Name: name, OpType: "Sigmoid", Input: []string{"logit"}, Output: []string{name}})
+		}
+		g.Output = append(g.Output, valueInfo(name, onnxpb.TensorProto_FLOAT, -1, 1))
+	}
+	return model(discriminatorInfo, g)
+}
+
+func model(info modelinfo.Info, g *onnxpb.GraphProto) *onnxpb.ModelProto {
+	m := &onnxpb.ModelProto{
+		IrVersion: 8, ProducerName: "test", ProducerVersion: "1",
+		OpsetImport: []*onnxpb.OperatorSetIdProto{{Version: 15}}, Graph: g,
+	}
+	if info != (modelinfo.Info{}) {
+		for k, v := range info.Map() {
+			m.MetadataProps = append(m.MetadataProps, &onnxpb.StringStringEntryProto{Key: k, Value: v})
+		}
+	}
+	return m
+}
+
+// valueInfo describes a value; a negative size is the batch.
+func valueInfo(name string, kind onnxpb.TensorProto_DataType, shape ...int64) *onnxpb.ValueInfoProto {
+	s := &onnxpb.TensorShapeProto{}
+	for _, size := range shape {
+		d := &onnxpb.TensorShapeProto_Dimension{Value: &onnxpb.TensorShapeProto_Dimension_DimValue{DimValue: size}}
+		if size < 0 {
+			d.Value = &onnxpb.TensorShapeProto_Dimension_DimParam{DimParam: "batch"}
+		}
+		s.Dim = append(s.Dim, d)
+	}
+	t := &onnxpb.TypeProto_Tensor{ElemType: int32(kind), Shape: s}
+	return &onnxpb.ValueInfoProto{Name: name, Type: &onnxpb.TypeProto{Value: &onnxpb.TypeProto_TensorType{TensorType: t}}}
+}
+
+func floatTensor(name string, data []float32, dims ...int64) *onnxpb.TensorProto {
+	return &onnxpb.TensorProto{Name: name, DataType: int32(onnxpb.TensorProto_FLOAT), Dims: dims, FloatData: data}
+}
+
+func intTensor(name string, data ...int64) *onnxpb.TensorProto {
+	return &onnxpb.TensorProto{Name: name, DataType: int32(onnxpb.TensorProto_INT64), Dims: []int64{int64(len(data))}, Int64Data: data}
+}
+
+// models returns a folder that holds the models.
+func models(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := writeModels(dir); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"image"
+	"io"
+	"math"
+	"path/filepath"
+	goruntime "runtime"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/gantrain/gantrain/cmd/internal/command"
+	"github.com/gantrain/gantrain/internal/safefile"
+	"github.com/gantrain/gantrain/runtime/picture"
+)
+
+const (
+	maxGridSide = 1 << 14 // pixels
+	gridCell    = 64      // pixels that a picture of a grid is enlarged to, roughly
+)
+
+// produce runs the generator and writes what was asked for.
+func produce(ctx context.Context, o *generateOptions, g *generator, noise *noise) error {
+	done := 0
+	err := toFile(o.npy, func(npy io.Writer) error {
+		return toFile(o.saveZ, func(saveZ io.Writer) (err error) {
+			p := &producer{o: o, g: g, noise: noise, npy: npy, saveZ: saveZ}
+			done, err = p.all(ctx)
+			return err
+		})
+	})
+	if err != nil {
+		if ctx.Err() != nil {
+			return fmt.Errorf("after %d of %d pictures: %w", done, noise.count, ctx.Err())
+		}
+		return err
+	}
+	var to []string
+	for _, path := range []string{o.out, o.grid, o.npy} {
+		if path != "" {
+			to = append(to, path)
+		}
+	}
+	_, err = fmt.Fprintf(o.stdout, "%d pictures: %s\n", noise.count, strings.Join(to, ", "))
+	return err
+}
+
+// toFile is safefile.Write; without a path, write gets no writer.
+func toFile(path string, write func(io.Writer) error) error {
+	if path == "" {
+		return write(nil)
+	}
+	return safefile.Write(path, write)
+}
+
+// producer runs batch after batch. Pictures of one batch are encoded while the
+// model makes the next.
+type producer struct {
+	o          *generateOptions
+	g          *generator
+	noise      *noise
+	npy, saveZ io.Writer // nil: not wanted
+	shape      images    // of the first batch, without its data
+	cells      []image.Image
+}
+
+// all makes every picture and returns how many were made.
+func (p *producer) all(ctx context.Context) (int, error) {
+	progress := command.NewProgress(p.o.stderr, p.noise.count, "pictures")
+	defer progress.Close()
+	workers, ctx := errgroup.WithContext(ctx)
+	workers.SetLimit(goruntime.GOMAXPROCS(0)) // Go waits for a free one: memory stays bounded
+	first, err := p.batches(ctx, workers, progress)
+	// A worker's error is why the batches were cancelled.
+	if workerErr := workers.Wait(); workerErr != nil {
+		return first, workerErr
+	}
+	if err != nil || p.o.grid == "" {
+		return first, err
+	}
+	scale := max(1, gridCell/max(p.shape.h, p.shape.w))
+	return first, picture.WritePNG(p.o.grid, picture.Grid(p.cells, 0, scale))
+}
+
+func (p *producer) batches(ctx context.Context, workers *errgroup.Group, progress *command.Progress) (int, error) {
+	size := p.g.info.Latent
+	// Every run has the full batch: a kernel may round otherwise at another
+	// size, and the last pictures would differ from those of a longer series.
+	z := make([]float32, p.g.batch*size)
+	if p.saveZ != nil {
+		if err := writeNpyHeader(p.saveZ, p.noise.count, size); err != nil {
+			return 0, err
+		}
+	}
+	for first := 0; first < p.noise.count; first += p.g.batch {
+		if err := ctx.Err(); err != nil {
+			return first, err
+		}
+		if err := p.noise.fill(z, first, size, p.g.info.Distribution); err != nil {
+			return first, err
+		}
+		m, err := p.g.run(ctx, z)
+		if err != nil {
+			return first, err
+		}
+		if err := p.check(m); err != nil {
+			return first, err
+		}
+		n := min(p.g.batch, p.noise.count-first)
+		if p.saveZ != nil {
+			if err := writeFloats(p.saveZ, z[:n*size]); err != nil {
+				return first, err
+			}
+		}
+		if p.npy != nil {
+			if err := writeFloats(p.npy, m.data[:n*m.c*m.h*m.w]); err != nil {
+				return first, err
+			}
+		}
+		if p.o.out != "" || p.o.grid != "" {
+			for i := range n {
+				workers.Go(func() error { return p.picture(first+i, m, m.at(i)) })
+			}
+		}
+		progress.Set(first + n)
+	}
+	return p.noise.count, nil
+}
+
+// check settles at the first batch what depends on the pictures' size, and
+// holds later ones to it.
+func (p *producer) check(m images) error {
+	if p.shape.c != 0 {
+		if p.shape.c != m.c || p.shape.h != m.h || p.shape.w != m.w {
+			return fmt.Errorf("%s: pictures change their size, from [%d, %d, %d] to [%d, %d, %d]",
+				p.g.path, p.shape.c, p.shape.h, p.shape.w, m.c, m.h, m.w)
+		}
+		return nil
+	}
+	p.shape = images{c: m.c, h: m.h, w: m.w}
+	if (p.o.out != "" || p.o.grid != "") && m.c != 1 && m.c != 3 {
+		return fmt.Errorf("%s: %d channels make no picture, only 1 and 3 do: --npy writes any", p.g.path, m.c)
+	}
+	if p.o.grid != "" {
+		side := int(math.Ceil(math.Sqrt(float64(p.noise.count)))) * max(m.h, m.w)
+		if side > maxGridSide {
+			return fmt.Errorf("%s: %d pictures of %dx%d make a grid %d pixels wide, want at most %d",
+				p.o.grid, p.noise.count, m.w, m.h, side, maxGridSide)
+		}
+		p.cells = make([]image.Image, p.noise.count)
+	}
+	if p.npy != nil {
+		return writeNpyHeader(p.npy, p.noise.count, m.c, m.h, m.w)
+	}
+	return nil
+}
+
+// picture writes one picture, and keeps it where there is a grid.
+func (p *producer) picture(number int, m images, data []float32) error {
+	img, err := picture.From(data, m.c, m.h, m.w, p.g.info.Min, p.g.info.Max)
+	if err != nil {
+		return fmt.Errorf("%s: picture %d: %w", p.g.path, number, err)
+	}
+	if p.o.grid != "" {
+		p.cells[number] = img
+	}
+	if p.o.out == "" {
+		return nil
+	}
+	return picture.WritePNG(filepath.Join(p.o.out, fmt.Sprintf("%06d.png", number)), img)
+}

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"image"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/gantrain/gantrain/runtime/picture"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"ganinfer": main})
+}
+
+// TestScripts runs testdata/script/*.txtar: one for each way to use the program,
+// and one for each kind of bad input.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:   "testdata/script",
+		Setup: setup,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"pictures": makePictures,
+			"vectors":  makeVectors,
+			"pngs":     countPictures,
+			"exitcode": exitCode,
+			"waitfor":  waitFor,
+		},
+		Condition: func(name string) (bool, error) {
+			if name == "root" {
+				return os.Geteuid() == 0, nil
+			}
+			return false, fmt.Errorf("unknown condition %q", name)
+		},
+	})
+}
+
+// setup gives a script the models, and the caches of whoever runs the tests: the
+// ONNX Runtime library is fetched once, not once a script.
+func setup(env *testscript.Env) error {
+	for _, v := range os.Environ() {
+		name, _, _ := strings.Cut(v, "=")
+		if name == "HOME" || name == "XDG_CACHE_HOME" || name == "ONNXRUNTIME_LIB" || strings.HasPrefix(name, "GO") {
+			env.Vars = append(env.Vars, v)
+		}
+	}
+	return writeModels(env.WorkDir)
+}
+
+// exitCode CODE COMMAND... fails unless the command ends with the code.
+func exitCode(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	err = ts.Exec(args[1], args[2:]...)
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		got = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// makePictures FILE WIDTH HEIGHT LEVEL writes a flat grey PNG.
+func makePictures(ts *testscript.TestScript, _ bool, args []string) {
+	var n [3]int
+	for i := range n {
+		var err error
+		n[i], err = strconv.Atoi(args[i+1])
+		ts.Check(err)
+	}
+	img := image.NewGray(image.Rect(0, 0, n[0], n[1]))
+	for i := range img.Pix {
+		img.Pix[i] = uint8(n[2])
+	}
+	ts.Check(picture.WritePNG(ts.MkAbs(args[0]), img))
+}
+
+// makeVectors FILE TYPE ROWS COLUMNS VALUE writes a NumPy matrix of one value
+// by hand, so that its header can be wrong.
+func makeVectors(ts *testscript.TestScript, _ bool, args []string) {
+	rows, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	cols, err := strconv.Atoi(args[3])
+	ts.Check(err)
+	v, err := strconv.ParseFloat(args[4], 64)
+	ts.Check(err)
+	header := fmt.Sprintf("{'descr': '%s', 'fortran_order': False, 'shape': (%d, %d), }\n", args[1], rows, cols)
+	b := append([]byte("\x93NUMPY\x01\x00"), byte(len(header)), 0)
+	b = append(b, header...)
+	for range rows * cols {
+		if args[1] == "<f8" {
+			b = binary.LittleEndian.AppendUint64(b, math.Float64bits(v))
+		} else {
+			b = binary.LittleEndian.AppendUint32(b, math.Float32bits(float32(v)))
+		}
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b, 0o644))
+}
+
+// countPictures FOLDER [COUNT] fails unless the folder holds whole PNG pictures
+// and nothing else, COUNT of them.
+func countPictures(ts *testscript.TestScript, _ bool, args []string) {
+	entries, err := os.ReadDir(ts.MkAbs(args[0]))
+	ts.Check(err)
+	for _, e := range entries {
+		_, err = picture.Read(filepath.Join(ts.MkAbs(args[0]), e.Name()))
+		ts.Check(err)
+	}
+	if len(args) == 2 && strconv.Itoa(len(entries)) != args[1] {
+		ts.Fatalf("%d pictures, want %s", len(entries), args[1])
+	}
+}
+
+// waitFor FILE waits until the file exists.
+func waitFor(ts *testscript.TestScript, _ bool, args []string) {
+	for range 1000 {
+		if _, err := os.Stat(ts.MkAbs(args[0])); err == nil {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	ts.Fatalf("%s did not appear", args[0])
+}

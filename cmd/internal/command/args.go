@@ -1,0 +1,98 @@
+package command
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+// flagsFirst moves the flags of a command before its arguments, since the flag
+// parser stops at the first argument: "generate g.onnx -n 4" is what people
+// write. What follows "--" stays an argument.
+func flagsFirst(app *cli.App, args []string) []string {
+	if len(args) < 2 {
+		return args
+	}
+	command := app.Command(args[1])
+	if command == nil {
+		return args
+	}
+	var flags, rest []string
+	left := args[2:]
+	for len(left) > 0 {
+		arg := left[0]
+		left = left[1:]
+		if arg == "--" {
+			rest = append(rest, left...)
+			break
+		}
+		if !strings.HasPrefix(arg, "-") || arg == "-" {
+			rest = append(rest, arg)
+			continue
+		}
+		flags = append(flags, arg)
+		if takesValue(command, arg) {
+			if len(left) == 0 { // the parser says which value is missing
+				return slices.Concat(args[:2], flags)
+			}
+			flags = append(flags, left[0])
+			left = left[1:]
+		}
+	}
+	return slices.Concat(args[:2], flags, []string{"--"}, rest)
+}
+
+// takesValue says whether the value of a flag is the next argument.
+func takesValue(command *cli.Command, arg string) bool {
+	if strings.Contains(arg, "=") {
+		return false
+	}
+	name := strings.TrimLeft(arg, "-")
+	for _, f := range command.Flags {
+		if slices.Contains(f.Names(), name) {
+			_, isBool := f.(*cli.BoolFlag)
+			return !isBool
+		}
+	}
+	return false
+}
+
+// DidYouMean returns `: did you mean NAME?` with the name nearest to what was
+// given, shown as show has it (nil: as it is), or nothing where none is near.
+func DidYouMean(given string, names []string, show func(string) string) string {
+	best, nearest := "", max(2, len(given)/2)+1
+	for _, name := range names {
+		if d := distance(given, name); d < nearest && d < max(len(name), len(given)) {
+			best, nearest = name, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	if show != nil {
+		best = show(best)
+	}
+	return ": did you mean " + best + "?"
+}
+
+// distance counts the letters to insert, drop or change to make b of a.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,177 @@
+package command
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/urfave/cli/v2"
+)
+
+// greeter is a program with one command, which does action.
+func greeter(action cli.ActionFunc) *cli.App {
+	return &cli.App{Name: "greeter", Commands: []*cli.Command{{
+		Name: "greet",
+		Flags: []cli.Flag{
+			&cli.IntFlag{Name: "times", Aliases: []string{"n"}},
+			&cli.StringFlag{Name: "name"},
+			&cli.BoolFlag{Name: "loud"},
+		},
+		Action: action,
+	}}}
+}
+
+func TestRunEndsAsItShould(t *testing.T) {
+	cancelled, cancel := context.WithCancel(context.Background())
+	cancel()
+	for name, c := range map[string]struct {
+		ctx    context.Context
+		args   []string
+		action cli.ActionFunc
+		code   int
+		stderr string
+	}{
+		"success": {context.Background(), []string{"greet"}, func(*cli.Context) error { return nil }, 0, ""},
+		"failure": {
+			context.Background(), []string{"greet"},
+			func(*cli.Context) error { return errors.New("two\nlines") }, 1, "greeter: two lines\n",
+		},
+		"usage": {
+			context.Background(), []string{"greet"},
+			func(c *cli.Context) error { return fmt.Errorf("greet: %w", Usage(c, "%d names", 3)) }, 2,
+			"greeter: greet: 3 names; see 'greeter greet --help'\n",
+		},
+		"interrupt": {
+			cancelled, []string{"greet"},
+			func(c *cli.Context) error { return c.Context.Err() }, 130, "greeter: interrupted\n",
+		},
+		"interrupt with a reason": {
+			cancelled, []string{"greet"},
+			func(c *cli.Context) error { return fmt.Errorf("after 3: %w", c.Context.Err()) }, 130, "greeter: interrupted: after 3\n",
+		},
+		"a cancellation of its own": {
+			context.Background(), []string{"greet"},
+			func(*cli.Context) error { return context.Canceled }, 1, "greeter: context canceled\n",
+		},
+		"no command":      {context.Background(), nil, nil, 2, "greeter: no command: want one of greet; see 'greeter --help'\n"},
+		"unknown command": {context.Background(), []string{"gret"}, nil, 2, "greeter: unknown command \"gret\": did you mean greet?; see 'greeter --help'\n"},
+		"unknown flag":    {context.Background(), []string{"greet", "--lod"}, nil, 2, "greeter: unknown flag --lod: did you mean --loud?; see 'greeter greet --help'\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var stdout, stderr bytes.Buffer
+			code := run(c.ctx, greeter(c.action), append([]string{"greeter"}, c.args...), &stdout, &stderr)
+			if code != c.code || stderr.String() != c.stderr || stdout.Len() != 0 {
+				t.Errorf("code %d, stderr %q, stdout %q, want %d, %q, nothing", code, &stderr, &stdout, c.code, c.stderr)
+			}
+		})
+	}
+}
+
+func TestFlagsFirst(t *testing.T) {
+	for given, want := range map[string]string{
+		"greet":                             "greet --",
+		"greet a -n 4 b --loud c":           "greet -n 4 --loud -- a b c",
+		"greet a --name=x --times -4":       "greet --name=x --times -4 -- a",
+		"greet -- a -n":                     "greet -- a -n",
+		"greet a - --unknown b":             "greet --unknown -- a - b",
+		"greet a --name":                    "greet --name",
+		"--version":                         "--version",
+		"other a -n 3":                      "other a -n 3",
+		"greet a --name --loud b --times=3": "greet --name --loud --times=3 -- a b",
+	} {
+		args := append([]string{"greeter"}, strings.Fields(given)...)
+		got := strings.Join(flagsFirst(greeter(nil), args)[1:], " ")
+		if got != want {
+			t.Errorf("%q becomes %q, want %q", given, got, want)
+		}
+	}
+}
+
+func TestDidYouMean(t *testing.T) {
+	names := []string{"generate", "discriminate", "inspect"}
+	for given, want := range map[string]string{
+		"genrate":  ": did you mean generate?",
+		"generat":  ": did you mean generate?",
+		"inspct":   ": did you mean inspect?",
+		"xyz":      "",
+		"":         "",
+		"generate": ": did you mean generate?",
+	} {
+		if got := DidYouMean(given, names, nil); got != want {
+			t.Errorf("%q: %q, want %q", given, got, want)
+		}
+	}
+}
+
+func TestDistance(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		want int
+	}{{"", "", 0}, {"abc", "", 3}, {"", "ab", 2}, {"kitten", "sitting", 3}, {"cude", "cuda", 1}, {"ab", "ba", 2}} {
+		if got := distance(c.a, c.b); got != c.want {
+			t.Errorf("distance(%q, %q) = %d, want %d", c.a, c.b, got, c.want)
+		}
+	}
+}
+
+func TestNewFileAndFolder(t *testing.T) {
+	dir := t.TempDir()
+	file, full, empty := filepath.Join(dir, "full", "file"), filepath.Join(dir, "full"), filepath.Join(dir, "empty")
+	for _, d := range []string{full, empty} {
+		if err := os.Mkdir(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(file, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	newFolder := func(path string, force bool) error { _, err := NewFolder(path, force); return err }
+	for _, c := range []struct {
+		check func(string, bool) error
+		path  string
+		force bool
+		want  string // empty: fine
+	}{
+		{NewFile, filepath.Join(dir, "new"), false, ""},
+		{NewFile, file, false, "exists: --force"},
+		{NewFile, file, true, ""},
+		{NewFile, empty, true, "is a folder"},
+		{NewFile, filepath.Join(dir, "no", "new"), true, "does not exist"},
+		{NewFile, filepath.Join(file, "new"), true, "not a directory"},
+		{newFolder, filepath.Join(dir, "a", "b"), false, ""},
+		{newFolder, empty, false, ""},
+		{newFolder, full, false, "not empty: --force"},
+		{newFolder, full, true, ""},
+		{newFolder, file, true, "is a file"},
+	} {
+		err := c.check(c.path, c.force)
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s, force %v: error %v, want %q", c.path, c.force, err, c.want)
+		}
+		if err != nil && !strings.Contains(err.Error(), c.path) {
+			t.Errorf("%s: error %v does not name it", c.path, err)
+		}
+	}
+	if created, err := NewFolder(filepath.Join(dir, "c"), false); !created || err != nil {
+		t.Errorf("a new folder: created %v, error %v", created, err)
+	}
+}
+
+func TestProgressInALog(t *testing.T) {
+	var b bytes.Buffer
+	p := NewProgress(&b, 10, "things")
+	p.Set(1) // too early for a line
+	p.next = p.next.Add(-2 * lineEvery)
+	p.Set(4)
+	p.Set(5)
+	p.Close()
+	if diff := cmp.Diff("4 of 10 things\n", b.String()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,64 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// NewFile returns an error where a file of that name must not or cannot be
+// written: it exists and force is false, it is no regular file, or its folder
+// is missing. It writes nothing.
+func NewFile(path string, force bool) error {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return parent(path)
+	case err != nil:
+		return err
+	case info.IsDir():
+		return fmt.Errorf("%s is a folder, want a file", path)
+	case !force:
+		return fmt.Errorf("%s exists: --force overwrites it", path)
+	}
+	return nil
+}
+
+func parent(path string) error {
+	dir := filepath.Dir(path)
+	info, err := os.Stat(dir)
+	if err != nil {
+		return fmt.Errorf("%s cannot be written: folder %s does not exist", path, dir)
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("%s cannot be written: %s is not a folder", path, dir)
+	}
+	return nil
+}
+
+// NewFolder makes the folder with its parents, or takes one that is empty or,
+// with force, any. It says whether the folder is new.
+func NewFolder(path string, force bool) (created bool, err error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return true, os.MkdirAll(path, 0o755)
+	case err != nil:
+		return false, err
+	case !info.IsDir():
+		return false, fmt.Errorf("%s is a file, want a folder", path)
+	case force:
+		return false, nil
+	}
+	dir, err := os.Open(path)
+	if err != nil {
+		return false, err
+	}
+	defer dir.Close()
+	if names, _ := dir.Readdirnames(1); len(names) > 0 {
+		return false, fmt.Errorf("%s is not empty: --force writes into it", path)
+	}
+	return false, nil
+}
