@@ -44,13 +44,12 @@ func Adam(w, m, v, g, rate *gorgonia.Node, beta1, beta2, epsilon float64) (newW,
 	if newM, err = MovingAverage(m, g, beta1); err != nil {
 		return nil, nil, nil, err
 	}
-	second := newOperator("SecondMoment", decayAttr{beta2}, like(v), like(v), like(g))
-	if newV, err = gorgonia.ApplyOp(&secondMoment{elementwise{second}, beta2}, v, g); err != nil {
+	second := newOperator("SecondMoment", decayAttr{beta2}, like(v), like(v), like(v))
+	if newV, err = apply(&secondMoment{elementwise{second}, beta2}, v, g); err != nil {
 		return nil, nil, nil, err
 	}
-	operands := []*gorgonia.Node{w, newM, newV, rate}
-	step := newOperator("AdamStep", struct{ Epsilon float64 }{epsilon}, like(w), likeAll(operands)...)
-	newW, err = gorgonia.ApplyOp(&adamStep{step, epsilon}, operands...)
+	step := newOperator("AdamStep", struct{ Epsilon float64 }{epsilon}, like(w), like(w), like(w), like(w), rank(0))
+	newW, err = apply(&adamStep{step, epsilon}, w, newM, newV, rate)
 	return newW, newM, newV, err
 }
 

@@ -42,9 +42,8 @@ func BatchNorm(x, gamma, beta, mean, variance *gorgonia.Node, epsilon float64, t
 		return nil, fmt.Errorf("op: BatchNorm: epsilon %v is not above 0", epsilon)
 	}
 	attrs := batchNormAttrs{epsilon, training}
-	operands := []*gorgonia.Node{x, gamma, beta, mean, variance}
-	o := newOperator("BatchNorm", attrs, like(x), likeAll(operands)...)
-	return gorgonia.ApplyOp(&batchNorm{o, attrs}, operands...)
+	o := newOperator("BatchNorm", attrs, like(x), like(x), rank(1), rank(1), rank(1), rank(1))
+	return apply(&batchNorm{o, attrs}, x, gamma, beta, mean, variance)
 }
 
 func (o *batchNorm) InferShape(ds ...gorgonia.DimSizer) (tensor.Shape, error) {

@@ -32,19 +32,20 @@ var (
 )
 
 func newBatchNormGradX(x, gamma, mean, variance, dy *gorgonia.Node, attrs batchNormAttrs) (*gorgonia.Node, error) {
-	operands := []*gorgonia.Node{x, gamma, mean, variance, dy}
-	o := newOperator("BatchNormGradX", attrs, like(x), likeAll(operands)...)
-	return gorgonia.ApplyOp(&batchNormGradX{o, attrs}, operands...)
+	o := newOperator("BatchNormGradX", attrs, like(x), like(x), rank(1), rank(1), rank(1), like(x))
+	return apply(&batchNormGradX{o, attrs}, x, gamma, mean, variance, dy)
 }
 
 func newBatchNormGradGamma(x, mean, variance, dy *gorgonia.Node, epsilon float64) (*gorgonia.Node, error) {
-	operands := []*gorgonia.Node{x, mean, variance, dy}
-	o := newOperator("BatchNormGradGamma", struct{ Epsilon float64 }{epsilon}, rank(1), likeAll(operands)...)
-	return gorgonia.ApplyOp(&batchNormGradGamma{o, epsilon}, operands...)
+	o := newOperator("BatchNormGradGamma", struct{ Epsilon float64 }{epsilon}, rank(1), like(x), rank(1), rank(1), like(x))
+	return apply(&batchNormGradGamma{o, epsilon}, x, mean, variance, dy)
 }
 
 func (o *batchNormGradX) InferShape(ds ...gorgonia.DimSizer) (tensor.Shape, error) {
 	s := shapes(ds)
+	if err := checkSame("BatchNormGradX", s[0], s[4]); err != nil {
+		return nil, err
+	}
 	return s[0].Clone(), checkChannels("BatchNormGradX", s[0], s[1:4])
 }
 
@@ -83,6 +84,9 @@ func lowerNormalised(l *export.Lowering, x, mean, r string, shape tensor.Shape) 
 
 func (o *batchNormGradGamma) InferShape(ds ...gorgonia.DimSizer) (tensor.Shape, error) {
 	s := shapes(ds)
+	if err := checkSame("BatchNormGradGamma", s[0], s[3]); err != nil {
+		return nil, err
+	}
 	if err := checkChannels("BatchNormGradGamma", s[0], s[1:3]); err != nil {
 		return nil, err
 	}

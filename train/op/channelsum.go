@@ -26,7 +26,7 @@ var (
 // ChannelSum sums x [N, C, ...] over every axis but the second. It has no
 // gradient.
 func ChannelSum(x *gorgonia.Node) (*gorgonia.Node, error) {
-	return gorgonia.ApplyOp(&channelSum{newOperator("ChannelSum", struct{}{}, rank(1), like(x))}, x)
+	return apply(&channelSum{newOperator("ChannelSum", struct{}{}, rank(1), like(x))}, x)
 }
 
 func (o *channelSum) InferShape(ds ...gorgonia.DimSizer) (tensor.Shape, error) {

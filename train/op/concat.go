@@ -38,8 +38,8 @@ func Concat(axis int, a, b *gorgonia.Node) (*gorgonia.Node, error) {
 	if axis < 0 || axis >= a.Dims() {
 		return nil, fmt.Errorf("op: Concat: axis %d of %d", axis, a.Dims())
 	}
-	o := newOperator("Concat", struct{ Axis int }{axis}, like(a), like(a), like(b))
-	return gorgonia.ApplyOp(&concat{o, axis}, a, b)
+	o := newOperator("Concat", struct{ Axis int }{axis}, like(a), like(a), like(a))
+	return apply(&concat{o, axis}, a, b)
 }
 
 func (o *concat) InferShape(ds ...gorgonia.DimSizer) (tensor.Shape, error) {
@@ -81,7 +81,7 @@ func (o *concat) Lower(l *export.Lowering) error {
 
 func newSlice(x *gorgonia.Node, axis, from, to int) (*gorgonia.Node, error) {
 	o := newOperator("Slice", struct{ Axis, From, To int }{axis, from, to}, like(x), like(x))
-	return gorgonia.ApplyOp(&slice{o, axis, from, to}, x)
+	return apply(&slice{o, axis, from, to}, x)
 }
 
 func (o *slice) InferShape(ds ...gorgonia.DimSizer) (tensor.Shape, error) {

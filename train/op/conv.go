@@ -34,9 +34,9 @@ func Conv2D(x, w, bias *gorgonia.Node, g Geometry) (*gorgonia.Node, error) {
 	if err := g.check("Conv2D"); err != nil {
 		return nil, err
 	}
-	operands := withBias(x, w, bias)
-	o := &conv2D{operator: newOperator("Conv2D", g, rank(4), likeAll(operands)...), Geometry: g}
-	return gorgonia.ApplyOp(o, operands...)
+	operands, types := withBias(x, w, bias, rank(4))
+	o := &conv2D{operator: newOperator("Conv2D", g, rank(4), types...), Geometry: g}
+	return apply(o, operands...)
 }
 
 func (o *conv2D) InferShape(ds ...gorgonia.DimSizer) (tensor.Shape, error) {

@@ -37,16 +37,16 @@ func ConvTranspose2D(x, w, bias *gorgonia.Node, g Geometry, height, width int) (
 	if err := g.check("ConvTranspose2D"); err != nil {
 		return nil, err
 	}
-	operands := withBias(x, w, bias)
+	operands, types := withBias(x, w, bias, rank(4))
 	attrs := struct {
 		Geometry
 		Height, Width int
 	}{g, height, width}
 	o := &convTranspose2D{
-		operator: newOperator("ConvTranspose2D", attrs, rank(4), likeAll(operands)...),
+		operator: newOperator("ConvTranspose2D", attrs, rank(4), types...),
 		Geometry: g, height: height, width: width,
 	}
-	return gorgonia.ApplyOp(o, operands...)
+	return apply(o, operands...)
 }
 
 func (o *convTranspose2D) InferShape(ds ...gorgonia.DimSizer) (tensor.Shape, error) {

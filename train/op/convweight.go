@@ -32,7 +32,7 @@ func ConvWeight(large, small *gorgonia.Node, g Geometry) (*gorgonia.Node, error)
 		return nil, err
 	}
 	o := &convWeight{operator: newOperator("ConvWeight", g, rank(4), rank(4), rank(4)), Geometry: g}
-	return gorgonia.ApplyOp(o, large, small)
+	return apply(o, large, small)
 }
 
 func (o *convWeight) InferShape(ds ...gorgonia.DimSizer) (tensor.Shape, error) {

@@ -45,8 +45,8 @@ type targetsAttr struct{ Targets []Target }
 // SigmoidCrossEntropy returns the mean loss of logits [N, 1]. The targets name
 // the labels of the rows from the first on and cover all N.
 func SigmoidCrossEntropy(logits *gorgonia.Node, targets ...Target) (*gorgonia.Node, error) {
-	o := newOperator("SigmoidCrossEntropy", targetsAttr{targets}, rank(0), like(logits))
-	return gorgonia.ApplyOp(&crossEntropy{o, targets}, logits)
+	o := newOperator("SigmoidCrossEntropy", targetsAttr{targets}, rank(0), rank(2))
+	return apply(&crossEntropy{o, targets}, logits)
 }
 
 func checkTargets(name string, z tensor.Shape, targets []Target) error {
@@ -75,8 +75,8 @@ func (o *crossEntropy) DiffWRT(int) []bool { return []bool{true} }
 
 func (o *crossEntropy) SymDiff(in gorgonia.Nodes, _, g *gorgonia.Node) (gorgonia.Nodes, error) {
 	z := in[0]
-	d := newOperator("SigmoidCrossEntropyGrad", targetsAttr{o.targets}, like(z), like(z), rank(0))
-	dz, err := gorgonia.ApplyOp(&crossEntropyGrad{d, o.targets}, z, g)
+	d := newOperator("SigmoidCrossEntropyGrad", targetsAttr{o.targets}, rank(2), rank(2), rank(0))
+	dz, err := apply(&crossEntropyGrad{d, o.targets}, z, g)
 	return gorgonia.Nodes{dz}, err
 }
 

@@ -3,6 +3,7 @@ package op
 import (
 	"fmt"
 
+	"github.com/chewxy/hm"
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
@@ -25,16 +26,17 @@ var (
 // Dense multiplies x [N, I] by w [I, J] and adds bias [J] to each row; bias may
 // be nil. The layout of w is Keras' kernel.
 func Dense(x, w, bias *gorgonia.Node) (*gorgonia.Node, error) {
-	operands := withBias(x, w, bias)
-	return gorgonia.ApplyOp(&dense{newOperator("Dense", struct{}{}, rank(2), likeAll(operands)...)}, operands...)
+	operands, types := withBias(x, w, bias, rank(2))
+	return apply(&dense{newOperator("Dense", struct{}{}, rank(2), types...)}, operands...)
 }
 
-// withBias lists the operands of a layer whose bias may be nil.
-func withBias(x, w, bias *gorgonia.Node) []*gorgonia.Node {
+// withBias lists the operands of a layer whose bias may be nil, and their
+// types: that of x and w, and a vector.
+func withBias(x, w, bias *gorgonia.Node, of hm.Type) ([]*gorgonia.Node, []hm.Type) {
 	if bias == nil {
-		return []*gorgonia.Node{x, w}
+		return []*gorgonia.Node{x, w}, []hm.Type{of, of}
 	}
-	return []*gorgonia.Node{x, w, bias}
+	return []*gorgonia.Node{x, w, bias}, []hm.Type{of, of, rank(1)}
 }
 
 func (o *dense) InferShape(ds ...gorgonia.DimSizer) (tensor.Shape, error) {

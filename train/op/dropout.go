@@ -36,7 +36,7 @@ func Dropout(x, mask *gorgonia.Node, rate float64) (*gorgonia.Node, error) {
 	}
 	var maskType hm.Type = gorgonia.TensorType{Dims: x.Dims(), Of: tensor.Uint8}
 	o := newOperator("Dropout", struct{ Rate float64 }{rate}, like(x), like(x), maskType)
-	return gorgonia.ApplyOp(&dropout{elementwise{o}, rate}, x, mask)
+	return apply(&dropout{elementwise{o}, rate}, x, mask)
 }
 
 func (o *dropout) Do(in ...gorgonia.Value) (gorgonia.Value, error) {

@@ -32,9 +32,16 @@ func samePads(size, kernel, stride int) (before, after int) {
 }
 
 // small is the size of the smaller picture: how many places the kernel can
-// take on a larger one of height by width.
+// take on a larger one of height by width. 0 where the kernel doesn't fit.
 func (g Geometry) small(height, width int) (int, int) {
-	return (height+g.Top+g.Bottom-g.Kernel[0])/g.Stride[0] + 1, (width+g.Left+g.Right-g.Kernel[1])/g.Stride[1] + 1
+	return places(height+g.Top+g.Bottom, g.Kernel[0], g.Stride[0]), places(width+g.Left+g.Right, g.Kernel[1], g.Stride[1])
+}
+
+func places(size, kernel, stride int) int {
+	if size < kernel {
+		return 0
+	}
+	return (size-kernel)/stride + 1
 }
 
 func (g Geometry) check(name string) error {

@@ -32,7 +32,7 @@ var (
 // negative_slope and ONNX alpha.
 func LeakyReLU(x *gorgonia.Node, slope float64) (*gorgonia.Node, error) {
 	o := newOperator("LeakyReLU", slopeAttr{slope}, like(x), like(x))
-	return gorgonia.ApplyOp(&leakyReLU{elementwise{o}, slope}, x)
+	return apply(&leakyReLU{elementwise{o}, slope}, x)
 }
 
 type slopeAttr struct{ Slope float64 }
@@ -46,7 +46,7 @@ func (o *leakyReLU) DiffWRT(int) []bool { return []bool{true} }
 func (o *leakyReLU) SymDiff(in gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia.Nodes, error) {
 	x := in[0]
 	g := newOperator("LeakyReLUGrad", slopeAttr{o.slope}, like(x), like(x), like(x))
-	dx, err := gorgonia.ApplyOp(&leakyReLUGrad{elementwise{g}, o.slope}, x, dy)
+	dx, err := apply(&leakyReLUGrad{elementwise{g}, o.slope}, x, dy)
 	return gorgonia.Nodes{dx}, err
 }
 

@@ -48,7 +48,7 @@ func LogLoss(p *gorgonia.Node, real bool, epsilon float64) (*gorgonia.Node, erro
 		return nil, fmt.Errorf("op: LogLoss: epsilon %v is below 0", epsilon)
 	}
 	attrs := logLossAttrs{real, epsilon}
-	return gorgonia.ApplyOp(&logLoss{newOperator("LogLoss", attrs, rank(0), like(p)), attrs}, p)
+	return apply(&logLoss{newOperator("LogLoss", attrs, rank(0), like(p)), attrs}, p)
 }
 
 func (o *logLoss) InferShape(ds ...gorgonia.DimSizer) (tensor.Shape, error) {
@@ -64,7 +64,7 @@ func (o *logLoss) DiffWRT(int) []bool { return []bool{true} }
 func (o *logLoss) SymDiff(in gorgonia.Nodes, _, g *gorgonia.Node) (gorgonia.Nodes, error) {
 	p := in[0]
 	d := &logLossGrad{newOperator("LogLossGrad", o.logLossAttrs, like(p), like(p), rank(0)), o.logLossAttrs}
-	dp, err := gorgonia.ApplyOp(d, p, g)
+	dp, err := apply(d, p, g)
 	return gorgonia.Nodes{dp}, err
 }
 

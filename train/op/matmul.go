@@ -28,7 +28,7 @@ var (
 func MatMul(a, b *gorgonia.Node, transA, transB bool) (*gorgonia.Node, error) {
 	attrs := struct{ TransA, TransB bool }{transA, transB}
 	o := &matMul{newOperator("MatMul", attrs, rank(2), rank(2), rank(2)), transA, transB}
-	return gorgonia.ApplyOp(o, a, b)
+	return apply(o, a, b)
 }
 
 func (o *matMul) InferShape(ds ...gorgonia.DimSizer) (tensor.Shape, error) {

@@ -23,8 +23,8 @@ type decayAttr struct{ Decay float64 }
 
 // MovingAverage moves old towards x.
 func MovingAverage(old, x *gorgonia.Node, decay float64) (*gorgonia.Node, error) {
-	o := newOperator("MovingAverage", decayAttr{decay}, like(x), like(old), like(x))
-	return gorgonia.ApplyOp(&movingAverage{elementwise{o}, decay}, old, x)
+	o := newOperator("MovingAverage", decayAttr{decay}, like(x), like(x), like(x))
+	return apply(&movingAverage{elementwise{o}, decay}, old, x)
 }
 
 func (o *movingAverage) Do(in ...gorgonia.Value) (gorgonia.Value, error) {

@@ -61,13 +61,55 @@ func rank(dims int) hm.Type {
 // like is rank of a node's value.
 func like(n *gorgonia.Node) hm.Type { return rank(n.Dims()) }
 
-// likeAll lists the types of some nodes.
-func likeAll(nodes []*gorgonia.Node) []hm.Type {
-	types := make([]hm.Type, len(nodes))
-	for i, n := range nodes {
-		types[i] = like(n)
+// implementation is any operator of this package.
+type implementation interface {
+	gorgonia.Op
+	base() *operator
+}
+
+// apply adds the operator to the graph of its operands.
+func apply(o implementation, operands ...*gorgonia.Node) (*gorgonia.Node, error) {
+	if _, err := check(o.base(), operands); err != nil {
+		return nil, err
 	}
-	return types
+	dims := make([]gorgonia.DimSizer, len(operands))
+	for i, n := range operands {
+		dims[i] = n.Shape()
+	}
+	if _, err := o.InferShape(dims...); err != nil {
+		return nil, err // before Gorgonia wraps it
+	}
+	return gorgonia.ApplyOp(o, operands...)
+}
+
+// check compares the operands' number, axes and element types with the
+// operator's types, and returns the type of their floats.
+func check[T interface {
+	Shape() tensor.Shape
+	Dtype() tensor.Dtype
+}](o *operator, operands []T) (floats tensor.Dtype, err error) {
+	if len(operands) != len(o.in) {
+		return floats, fmt.Errorf("op: %s: takes %d operands, got %d", o.name, len(o.in), len(operands))
+	}
+	for i, v := range operands {
+		want, _ := o.in[i].(gorgonia.TensorType) // the zero value for scalars
+		if v.Shape().Dims() != want.Dims {
+			return floats, fmt.Errorf("op: %s: operand %d has shape %v, want %d axes", o.name, i, v.Shape(), want.Dims)
+		}
+		switch dt := v.Dtype(); {
+		case want.Of == tensor.Uint8:
+			if dt != tensor.Uint8 {
+				return floats, fmt.Errorf("op: %s: operand %d has elements of type %v, want uint8", o.name, i, dt)
+			}
+		case dt != tensor.Float32 && dt != tensor.Float64:
+			return floats, fmt.Errorf("op: %s: operand %d has elements of type %v, want float32 or float64", o.name, i, dt)
+		case floats == tensor.Dtype{}:
+			floats = dt
+		case dt != floats:
+			return floats, fmt.Errorf("op: %s: operand %d has elements of type %v, others %v", o.name, i, dt, floats)
+		}
+	}
+	return floats, nil
 }
 
 // Arity and the methods below make an operator a gorgonia.Op.
@@ -103,43 +145,30 @@ func (o *operator) base() *operator { return o }
 // run is Do for every operator: it checks the operands' shapes, which the tape
 // machine doesn't, runs the kernel of their type, and turns a panic into an
 // error, since the machine runs in a goroutine of its own.
-func run(o interface {
-	gorgonia.Op
-	base() *operator
-}, in []gorgonia.Value, f32 kernel[float32], f64 kernel[float64],
-) (out gorgonia.Value, err error) {
+func run(o implementation, in []gorgonia.Value, f32 kernel[float32], f64 kernel[float64]) (out gorgonia.Value, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("op: %v: %v", o, r)
 		}
 	}()
-	if len(in) != o.Arity() {
-		return nil, fmt.Errorf("op: %v: takes %d operands, got %d", o, o.Arity(), len(in))
-	}
-	shapes := make([]gorgonia.DimSizer, len(in))
-	var dt tensor.Dtype
-	for i, v := range in {
-		shapes[i] = v.Shape()
-		if v.Dtype() == tensor.Float32 || v.Dtype() == tensor.Float64 {
-			dt = v.Dtype()
-		}
-	}
-	shape, err := o.InferShape(shapes...)
+	b := o.base()
+	dt, err := check(b, in)
 	if err != nil {
 		return nil, err
 	}
-	b := o.base()
-	b.y = buffer(b.y, dt, shape)
-	switch dt {
-	case tensor.Float32:
-		err = compute(b.y, in, f32)
-	case tensor.Float64:
-		err = compute(b.y, in, f64)
-	default:
-		err = fmt.Errorf("no floats among the operands")
+	dims := make([]gorgonia.DimSizer, len(in))
+	for i, v := range in {
+		dims[i] = v.Shape()
 	}
+	shape, err := o.InferShape(dims...)
 	if err != nil {
-		return nil, fmt.Errorf("op: %v: %w", o, err)
+		return nil, err
+	}
+	b.y = buffer(b.y, dt, shape)
+	if dt == tensor.Float32 {
+		compute(b.y, in, f32)
+	} else {
+		compute(b.y, in, f64)
 	}
 	b.last = b.y
 	if len(shape) == 0 { // the machine wants scalars, not arrays of shape ()
@@ -164,7 +193,7 @@ func buffer(y *tensor.Dense, dt tensor.Dtype, shape tensor.Shape) *tensor.Dense 
 	return tensor.New(tensor.Of(dt), tensor.WithShape(shape...))
 }
 
-func compute[F float](y *tensor.Dense, in []gorgonia.Value, k kernel[F]) error {
+func compute[F float](y *tensor.Dense, in []gorgonia.Value, k kernel[F]) {
 	operands := make([]array[F], len(in))
 	for i, v := range in {
 		operands[i].shape = v.Shape()
@@ -175,12 +204,9 @@ func compute[F float](y *tensor.Dense, in []gorgonia.Value, k kernel[F]) error {
 			operands[i].data = []F{d}
 		case []uint8:
 			operands[i].bytes = d
-		default:
-			return fmt.Errorf("operand %d has elements of type %v, the output %v", i, v.Dtype(), y.Dtype())
 		}
 	}
 	k(array[F]{shape: y.Shape(), data: y.Data().([]F)}, operands)
-	return nil
 }
 
 // shapes returns what InferShape was given as shapes.
@@ -198,10 +224,15 @@ type elementwise struct{ operator }
 
 func (o *elementwise) InferShape(ds ...gorgonia.DimSizer) (tensor.Shape, error) {
 	s := shapes(ds)
-	for i := range s[1:] {
-		if !s[i+1].Eq(s[0]) {
-			return nil, fmt.Errorf("op: %s: operand %d has shape %v, operand 0 has %v", o.name, i+1, s[i+1], s[0])
+	return s[0].Clone(), checkSame(o.name, s...)
+}
+
+// checkSame checks operands that all have one shape.
+func checkSame(name string, s ...tensor.Shape) error {
+	for _, other := range s[1:] {
+		if !other.Eq(s[0]) {
+			return fmt.Errorf("op: %s: operands of shapes %v and %v, want one shape", name, s[0], other)
 		}
 	}
-	return s[0].Clone(), nil
+	return nil
 }

@@ -17,7 +17,7 @@ var (
 
 // ReLU applies the rectifier.
 func ReLU(x *gorgonia.Node) (*gorgonia.Node, error) {
-	return gorgonia.ApplyOp(&relu{elementwise{newOperator("ReLU", struct{}{}, like(x), like(x))}}, x)
+	return apply(&relu{elementwise{newOperator("ReLU", struct{}{}, like(x), like(x))}}, x)
 }
 
 func (o *relu) Do(in ...gorgonia.Value) (gorgonia.Value, error) {
@@ -29,7 +29,7 @@ func (o *relu) DiffWRT(int) []bool { return []bool{true} }
 func (o *relu) SymDiff(in gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia.Nodes, error) {
 	x := in[0]
 	g := newOperator("LeakyReLUGrad", slopeAttr{0}, like(x), like(x), like(x))
-	dx, err := gorgonia.ApplyOp(&leakyReLUGrad{elementwise{g}, 0}, x, dy)
+	dx, err := apply(&leakyReLUGrad{elementwise{g}, 0}, x, dy)
 	return gorgonia.Nodes{dx}, err
 }
 

@@ -2,6 +2,7 @@ package op
 
 import (
 	"fmt"
+	"slices"
 
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -27,17 +28,29 @@ var (
 
 // Reshape turns x [N, ...] into [N, shape...].
 func Reshape(x *gorgonia.Node, shape ...int) (*gorgonia.Node, error) {
+	shape = slices.Clone(shape)
 	o := newOperator("Reshape", struct{ Shape []int }{shape}, rank(len(shape)+1), like(x))
-	return gorgonia.ApplyOp(&reshape{o, shape}, x)
+	return apply(&reshape{o, shape}, x)
 }
 
 // Flatten turns x [N, ...] into a matrix of N rows.
 func Flatten(x *gorgonia.Node) (*gorgonia.Node, error) {
+	if x.Dims() == 0 {
+		return nil, fmt.Errorf("op: Flatten: a scalar has no batch axis")
+	}
 	return Reshape(x, inner(x.Shape(), 0))
 }
 
 func (o *reshape) InferShape(ds ...gorgonia.DimSizer) (tensor.Shape, error) {
 	x := shapes(ds)[0]
+	if len(x) == 0 {
+		return nil, fmt.Errorf("op: Reshape: a scalar has no batch axis")
+	}
+	for _, size := range o.shape {
+		if size < 1 {
+			return nil, fmt.Errorf("op: Reshape: an axis of %d in %v", size, o.shape)
+		}
+	}
 	y := append(tensor.Shape{x[0]}, o.shape...)
 	if y.TotalSize() != x.TotalSize() {
 		return nil, fmt.Errorf("op: Reshape: x %v can't become %v: %d values against %d", x, y, x.TotalSize(), y.TotalSize())

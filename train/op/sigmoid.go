@@ -23,7 +23,7 @@ var (
 
 // Sigmoid turns logits into probabilities.
 func Sigmoid(x *gorgonia.Node) (*gorgonia.Node, error) {
-	return gorgonia.ApplyOp(&sigmoid{elementwise{newOperator("Sigmoid", struct{}{}, like(x), like(x))}}, x)
+	return apply(&sigmoid{elementwise{newOperator("Sigmoid", struct{}{}, like(x), like(x))}}, x)
 }
 
 func (o *sigmoid) Do(in ...gorgonia.Value) (gorgonia.Value, error) {
@@ -34,7 +34,7 @@ func (o *sigmoid) DiffWRT(int) []bool { return []bool{true} }
 
 func (o *sigmoid) SymDiff(_ gorgonia.Nodes, y, dy *gorgonia.Node) (gorgonia.Nodes, error) {
 	g := &sigmoidGrad{elementwise{newOperator("SigmoidGrad", struct{}{}, like(y), like(y), like(y))}}
-	dx, err := gorgonia.ApplyOp(g, y, dy)
+	dx, err := apply(g, y, dy)
 	return gorgonia.Nodes{dx}, err
 }
 

@@ -34,11 +34,11 @@ var (
 // carries it.
 func Statistics(x *gorgonia.Node) (mean, variance *gorgonia.Node, err error) {
 	m := &channelMean{newOperator("ChannelMean", struct{}{}, rank(1), like(x))}
-	if mean, err = gorgonia.ApplyOp(m, x); err != nil {
+	if mean, err = apply(m, x); err != nil {
 		return nil, nil, err
 	}
 	v := &channelVariance{newOperator("ChannelVariance", struct{}{}, rank(1), like(x), rank(1))}
-	variance, err = gorgonia.ApplyOp(v, x, mean)
+	variance, err = apply(v, x, mean)
 	return mean, variance, err
 }
 

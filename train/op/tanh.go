@@ -23,7 +23,7 @@ var (
 
 // Tanh applies the hyperbolic tangent.
 func Tanh(x *gorgonia.Node) (*gorgonia.Node, error) {
-	return gorgonia.ApplyOp(&tanh{elementwise{newOperator("Tanh", struct{}{}, like(x), like(x))}}, x)
+	return apply(&tanh{elementwise{newOperator("Tanh", struct{}{}, like(x), like(x))}}, x)
 }
 
 func (o *tanh) Do(in ...gorgonia.Value) (gorgonia.Value, error) {
@@ -34,7 +34,7 @@ func (o *tanh) DiffWRT(int) []bool { return []bool{true} }
 
 func (o *tanh) SymDiff(_ gorgonia.Nodes, y, dy *gorgonia.Node) (gorgonia.Nodes, error) {
 	g := &tanhGrad{elementwise{newOperator("TanhGrad", struct{}{}, like(y), like(y), like(y))}}
-	dx, err := gorgonia.ApplyOp(g, y, dy)
+	dx, err := apply(g, y, dy)
 	return gorgonia.Nodes{dx}, err
 }
 

@@ -49,7 +49,7 @@ func unfold[F float](col, x []F, p patches, n int) {
 			clear(line[:from])
 			clear(line[to:])
 			in := x[picture+y*p.width : picture+(y+1)*p.width]
-			if p.Stride[1] == 1 {
+			if p.Stride[1] == 1 && from < to {
 				copy(line[from:to], in[x0+from:])
 				continue
 			}
