@@ -211,8 +211,7 @@ func TestWrongInputs(t *testing.T) {
 
 func TestConcurrentRuns(t *testing.T) {
 	s := load(t, generator(t), runtime.Options{})
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
+	ctx := t.Context()
 	var wg sync.WaitGroup
 	for g := range 8 {
 		wg.Go(func() {

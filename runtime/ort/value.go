@@ -2,6 +2,7 @@ package ort
 
 import (
 	"fmt"
+	"slices"
 
 	onnx "github.com/yalue/onnxruntime_go"
 	"gorgonia.org/tensor"
@@ -84,10 +85,8 @@ func toValue(d *tensor.Dense) (onnx.Value, error) {
 }
 
 func fromValue(v onnx.Value) (*tensor.Dense, error) {
-	for _, n := range v.GetShape() {
-		if n == 0 {
-			return nil, fmt.Errorf("shape %v has no elements", v.GetShape())
-		}
+	if slices.Contains(v.GetShape(), 0) {
+		return nil, fmt.Errorf("shape %v has no elements", v.GetShape())
 	}
 	for _, k := range kinds {
 		if d, ok := k.fromValue(v); ok {
