@@ -65,9 +65,14 @@ func (g Geometry) fits(name string, large, small tensor.Shape) error {
 	if large[0] != small[0] {
 		return fmt.Errorf("op: %s: batches of %d and of %d", name, large[0], small[0])
 	}
-	if h, w := g.small(large[2], large[3]); h < 1 || w < 1 || h != small[2] || w != small[3] {
-		return fmt.Errorf("op: %s: %v on a picture of %dx%d gives %dx%d, not %dx%d",
-			name, g, large[2], large[3], h, w, small[2], small[3])
+	h, w := g.small(large[2], large[3])
+	if h == 0 || w == 0 {
+		return fmt.Errorf("op: %s: a kernel of %dx%d doesn't fit on a picture of %dx%d with pads of %d+%d rows and %d+%d columns",
+			name, g.Kernel[0], g.Kernel[1], large[2], large[3], g.Top, g.Bottom, g.Left, g.Right)
+	}
+	if h != small[2] || w != small[3] {
+		return fmt.Errorf("op: %s: a picture of %dx%d has %dx%d places, not %dx%d",
+			name, large[2], large[3], h, w, small[2], small[3])
 	}
 	return nil
 }

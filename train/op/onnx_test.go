@@ -21,13 +21,13 @@ func checkONNX(t *testing.T, r row, values []array, worst map[string]float64) fl
 	t.Helper()
 	weight := outputWeight(newMachine(t, r, tensor.Float64, values).forward(t).shape)
 	d := newGradients(t, r, tensor.Float32, values, weight)
-	var ours []*gorgonia.Node
+	var nodes []*gorgonia.Node
 	for _, n := range d.graph.AllNodes() {
-		if _, ok := n.Op().(export.Operator); ok {
-			ours = append(ours, n)
+		if ours(n) {
+			nodes = append(nodes, n)
 		}
 	}
-	for _, n := range ours {
+	for _, n := range nodes {
 		d.keep(n)
 		for _, child := range operandsOf(n) {
 			d.keep(child)
@@ -36,7 +36,7 @@ func checkONNX(t *testing.T, r row, values []array, worst map[string]float64) fl
 	d.compile(t)
 	d.run(t)
 	largest := 0.0
-	for _, n := range ours {
+	for _, n := range nodes {
 		var operands []*tensor.Dense
 		for _, child := range operandsOf(n) {
 			operands = append(operands, asDense(*d.read[child]))
@@ -51,6 +51,12 @@ func checkONNX(t *testing.T, r row, values []array, worst map[string]float64) fl
 		largest = math.Max(largest, diff)
 	}
 	return largest
+}
+
+// ours reports whether a node is an operator of this package.
+func ours(n *gorgonia.Node) bool {
+	_, ok := n.Op().(export.Operator)
+	return ok
 }
 
 // operandsOf lists the operands of a node in their order.
