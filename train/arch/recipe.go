@@ -1,0 +1,109 @@
+package arch
+
+import "fmt"
+
+// Role names one of the two networks.
+type Role string
+
+const (
+	Generator     Role = "generator"
+	Discriminator Role = "discriminator"
+)
+
+// Recipe says how a GAN is trained. A step is a list of updates; each changes
+// one network.
+type Recipe struct {
+	Batch    int      // real images in a step, and latent vectors in an update
+	Epochs   int      // passes over the data set
+	Sampling Sampling // how real images are drawn
+
+	Updates []Update
+	// Simultaneous: every update starts from the weights before the step, and
+	// all share one forward pass: its noise, dropout masks and statistics.
+	// Otherwise an update sees what the one before it changed.
+	Simultaneous bool
+
+	Adam map[Role]Adam
+}
+
+// Sampling is a way to draw real images.
+type Sampling string
+
+const (
+	Shuffled    Sampling = "shuffled"    // every image once an epoch; the last batch is what remains
+	Replacement Sampling = "replacement" // each image of a batch independently; images/batch steps make an epoch, rounded down
+)
+
+// Update trains one network for one step of its optimiser.
+type Update struct {
+	Trains Role
+	// Noise numbers the latent vectors: updates with one number see the same.
+	Noise int
+	// RealLabel and FakeLabel are what the network being trained wants the
+	// discriminator to say; the generator's update has no real images.
+	RealLabel, FakeLabel float64
+	// Joined: the discriminator sees real and generated images as one batch with
+	// one mean. Otherwise there are two passes and the sum of two means.
+	Joined bool
+	// Predicted: the images for the discriminator's update come from the
+	// generator in inference mode and leave its statistics alone.
+	Predicted bool
+	// Epsilon above 0: the loss is -log(p + Epsilon) of the probability.
+	// Otherwise it is the cross-entropy of the logit, which needs no guard.
+	Epsilon float64
+}
+
+// Adam holds an optimiser's settings, in Keras' form: the epsilon stands
+// outside the bias correction.
+type Adam struct{ Rate, Beta1, Beta2, Epsilon float64 }
+
+// StepsPerEpoch is the number of steps that make an epoch over that many images.
+func (r Recipe) StepsPerEpoch(images int) int {
+	if r.Sampling == Shuffled {
+		return (images + r.Batch - 1) / r.Batch
+	}
+	return images / r.Batch
+}
+
+func (r Recipe) check() error {
+	if r.Batch < 1 {
+		return fmt.Errorf("batch of %d, want at least 1", r.Batch)
+	}
+	if r.Epochs < 1 {
+		return fmt.Errorf("%d epochs, want at least 1", r.Epochs)
+	}
+	if r.Sampling != Shuffled && r.Sampling != Replacement {
+		return fmt.Errorf("sampling %q, want %q or %q", r.Sampling, Shuffled, Replacement)
+	}
+	if len(r.Updates) == 0 {
+		return fmt.Errorf("no updates")
+	}
+	for i, u := range r.Updates {
+		a, ok := r.Adam[u.Trains]
+		if !ok {
+			return fmt.Errorf("update %d trains %q, which has no optimiser", i+1, u.Trains)
+		}
+		if err := a.check(); err != nil {
+			return fmt.Errorf("%s: %w", u.Trains, err)
+		}
+		if u.Epsilon < 0 || u.RealLabel < 0 || u.RealLabel > 1 || u.FakeLabel < 0 || u.FakeLabel > 1 {
+			return fmt.Errorf("update %d: labels %g and %g, epsilon %g: want labels in [0, 1], epsilon at least 0",
+				i+1, u.RealLabel, u.FakeLabel, u.Epsilon)
+		}
+	}
+	return nil
+}
+
+func (a Adam) check() error {
+	switch {
+	case !(a.Rate > 0 && a.Rate <= 1):
+		return fmt.Errorf("learning rate %g is not in (0, 1]", a.Rate)
+	case !(a.Beta1 >= 0 && a.Beta1 < 1):
+		return fmt.Errorf("beta1 %g is not in [0, 1)", a.Beta1)
+	case !(a.Beta2 >= 0 && a.Beta2 < 1):
+		return fmt.Errorf("beta2 %g is not in [0, 1)", a.Beta2)
+	case !(a.Epsilon > 0):
+		return fmt.Errorf("epsilon %g is not above 0", a.Epsilon)
+	}
+	return nil
+}

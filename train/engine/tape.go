@@ -1,0 +1,149 @@
+package engine
+
+import (
+	"fmt"
+	"strings"
+
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/gantrain/gantrain/export"
+)
+
+// tape runs the graphs one after the other on Gorgonia's tape machine. It is
+// the reference for every other engine.
+type tape struct {
+	updates      []*tapeUpdate
+	simultaneous bool
+}
+
+type tapeUpdate struct {
+	name    string
+	machine gorgonia.VM
+	fed     []export.Port // inputs that are not state
+	loss    gorgonia.Value
+	commits []commit
+}
+
+// commit copies a new value to its place in the state.
+type commit struct {
+	op interface{ Last() gorgonia.Value }
+	to *tensor.Dense
+}
+
+// NewTape compiles a step for Gorgonia's tape machine. The program reads the
+// arrays of the state where they lie and writes new values into them.
+func NewTape(step Step, state State) (Program, error) {
+	if err := step.check(state); err != nil {
+		return nil, err
+	}
+	t := &tape{simultaneous: step.Simultaneous}
+	for _, u := range step.Updates {
+		compiled, err := compileTape(u, state)
+		if err != nil {
+			return nil, fmt.Errorf("engine: %s: %w", u.Name, err)
+		}
+		t.updates = append(t.updates, compiled)
+	}
+	return t, nil
+}
+
+func compileTape(u Update, state State) (*tapeUpdate, error) {
+	t := &tapeUpdate{name: u.Name}
+	for _, p := range u.Inputs {
+		v, ok := state[p.Name]
+		if !ok {
+			t.fed = append(t.fed, p)
+			continue
+		}
+		if err := gorgonia.Let(p.Node, v); err != nil {
+			return nil, fmt.Errorf("%s: %w", p.Name, err)
+		}
+	}
+	roots := gorgonia.Nodes{u.Loss}
+	for _, p := range u.New {
+		op, ok := p.Node.Op().(interface{ Last() gorgonia.Value })
+		if !ok {
+			return nil, fmt.Errorf("%s is computed by %T, which does not keep its output", p.Name, p.Node.Op())
+		}
+		roots = append(roots, p.Node)
+		t.commits = append(t.commits, commit{op, state[p.Name]})
+	}
+	roots = append(roots, gorgonia.Read(u.Loss, &t.loss))
+	// Only what the roots need: Gorgonia would compute every gradient that an
+	// operator can give.
+	t.machine = gorgonia.NewTapeMachine(u.Loss.Graph().SubgraphRoots(roots...))
+	return t, nil
+}
+
+// Run implements Program.
+func (t *tape) Run(feed Feed) ([]float64, error) {
+	losses := make([]float64, len(t.updates))
+	for i, u := range t.updates {
+		if err := u.run(feed); err != nil {
+			return nil, fmt.Errorf("engine: %s: %w", u.name, err)
+		}
+		loss, err := scalar(u.loss)
+		if err != nil {
+			return nil, fmt.Errorf("engine: %s: loss: %w", u.name, err)
+		}
+		losses[i] = loss
+		if !t.simultaneous {
+			u.commit()
+		}
+	}
+	if t.simultaneous {
+		for _, u := range t.updates {
+			u.commit()
+		}
+	}
+	return losses, nil
+}
+
+func (u *tapeUpdate) run(feed Feed) error {
+	for _, p := range u.fed {
+		v, ok := feed[p.Name]
+		if !ok {
+			return fmt.Errorf("nothing is fed to input %q", p.Name)
+		}
+		if err := gorgonia.Let(p.Node, v); err != nil {
+			return fmt.Errorf("%s: %w", p.Name, err)
+		}
+	}
+	defer u.machine.Reset()
+	if err := u.machine.RunAll(); err != nil {
+		return fmt.Errorf("%s", strings.Join(strings.Fields(err.Error()), " ")) // on one line
+	}
+	return nil
+}
+
+func (u *tapeUpdate) commit() {
+	for _, c := range u.commits {
+		switch v := c.op.Last().Data().(type) {
+		case []float32:
+			copy(c.to.Data().([]float32), v)
+		case []float64:
+			copy(c.to.Data().([]float64), v)
+		}
+	}
+}
+
+func scalar(v gorgonia.Value) (float64, error) {
+	switch x := v.Data().(type) {
+	case float32:
+		return float64(x), nil
+	case float64:
+		return x, nil
+	}
+	return 0, fmt.Errorf("%T is no scalar", v.Data())
+}
+
+// Close implements Program.
+func (t *tape) Close() error {
+	for _, u := range t.updates {
+		if err := u.machine.Close(); err != nil {
+			return fmt.Errorf("engine: %s: %w", u.name, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,130 @@
+package train
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+
+	"gorgonia.org/tensor"
+
+	"github.com/gantrain/gantrain/export"
+	"github.com/gantrain/gantrain/export/verify"
+	"github.com/gantrain/gantrain/runtime"
+	"github.com/gantrain/gantrain/runtime/latent"
+	"github.com/gantrain/gantrain/runtime/modelinfo"
+	"github.com/gantrain/gantrain/train/arch"
+	"github.com/gantrain/gantrain/train/nn"
+)
+
+// verifiedBatches are the batch sizes at which an export is run before it is
+// written: one, and two that share no factor.
+var verifiedBatches = []int{1, 2, 5}
+
+// Export writes a network of the model as ONNX, after running it on ONNX
+// Runtime and comparing it with the Gorgonia graph that it came from. Where
+// they differ, or nothing can be run, no file is written.
+func (m *Model) Export(ctx context.Context, role arch.Role, path string, o runtime.Options) (verify.Report, error) {
+	data, err := m.ONNX(role)
+	if err != nil {
+		return verify.Report{}, err
+	}
+	cases, err := m.cases(role)
+	if err != nil {
+		return verify.Report{}, err
+	}
+	report, err := verify.Model(ctx, data, o, cases...)
+	if err != nil {
+		return report, fmt.Errorf("train: %s is not written: %w", path, err)
+	}
+	return report, export.WriteFile(path, data)
+}
+
+// ONNX serialises a network of the model. The same model gives the same bytes.
+func (m *Model) ONNX(role arch.Role) ([]byte, error) {
+	// Any batch size does: the axis becomes symbolic.
+	g, err := nn.NewInference(role, m.network(role), m.State, 1)
+	if err != nil {
+		return nil, err
+	}
+	model, err := export.Graph(export.Model{
+		Name:            string(role),
+		Inputs:          g.Inputs,
+		Outputs:         g.Outputs,
+		BatchAxis:       "batch",
+		Producer:        "gantrain",
+		ProducerVersion: Version(),
+		Metadata:        m.info(role).Map(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return export.Marshal(model)
+}
+
+func (m *Model) network(role arch.Role) arch.Network {
+	if role == arch.Generator {
+		return m.GAN.Generator
+	}
+	return m.GAN.Discriminator
+}
+
+func (m *Model) info(role arch.Role) modelinfo.Info {
+	info := modelinfo.Info{
+		Architecture: m.GAN.Name, Variant: m.GAN.Variant, Network: string(role),
+		Min: m.GAN.Min, Max: m.GAN.Max,
+		Dataset: m.Dataset, DatasetLicence: m.Licence,
+		Seed: m.Seed, Step: m.Step, Arguments: m.Arguments,
+	}
+	if role == arch.Generator {
+		info.Latent, info.Distribution = m.GAN.Latent.Size, latent.Distribution(m.GAN.Latent.Distribution)
+	}
+	return info
+}
+
+// cases are inputs of a network with what the graph makes of them.
+func (m *Model) cases(role arch.Role) ([]verify.Case, error) {
+	var cases []verify.Case
+	for _, batch := range verifiedBatches {
+		g, err := nn.NewInference(role, m.network(role), m.State, batch)
+		if err != nil {
+			return nil, err
+		}
+		x := m.example(role, batch)
+		y, err := g.Run(x)
+		if err != nil {
+			return nil, err
+		}
+		cases = append(cases, verify.Case{
+			Inputs: map[string]*tensor.Dense{g.Inputs[0].Name: x},
+			Want:   map[string]*tensor.Dense{g.Outputs[0].Name: y},
+		})
+	}
+	return cases, nil
+}
+
+// example is a batch of inputs: latent vectors, or noise over the whole range
+// of pixels.
+func (m *Model) example(role arch.Role, batch int) *tensor.Dense {
+	shape := m.network(role).Input
+	x := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(append([]int{batch}, shape...)...))
+	for i := range batch {
+		v := floats(x)[i*shape.Size() : (i+1)*shape.Size()]
+		if role == arch.Generator {
+			latent.Fill(v, latent.Distribution(m.GAN.Latent.Distribution), m.Seed, pictureStream, uint64(i))
+			continue
+		}
+		latent.Fill(v, latent.Uniform, m.Seed, pictureStream, uint64(i))
+		for j, u := range v { // from [-1, 1]
+			v[j] = float32(m.GAN.Min + (float64(u)+1)/2*(m.GAN.Max-m.GAN.Min))
+		}
+	}
+	return x
+}
+
+// Version is the version of the module, as the Go toolchain stamped it.
+func Version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
+}

@@ -1,0 +1,241 @@
+package train
+
+import (
+	"fmt"
+
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/gantrain/gantrain/export"
+	"github.com/gantrain/gantrain/train/arch"
+	"github.com/gantrain/gantrain/train/engine"
+	"github.com/gantrain/gantrain/train/nn"
+	"github.com/gantrain/gantrain/train/op"
+)
+
+// Plan is a recipe's step with what has to be fed to it.
+type Plan struct {
+	engine.Step
+	Feeds []FeedSpec
+}
+
+// FeedSpec describes an input of a step that is not state.
+type FeedSpec struct {
+	Name  string
+	Shape tensor.Shape // () for a rate
+	Kind  FeedKind
+	// Noise is the recipe's number of the latent vectors, Rate the share that a
+	// mask drops, Update the number of the update whose learning rate this is.
+	Noise  int
+	Rate   float64
+	Update int
+}
+
+// FeedKind says what an input holds.
+type FeedKind int
+
+const (
+	RealImages   FeedKind = iota // [N, C, H, W], scaled to the GAN's range
+	Noise                        // latent vectors [N, latent]
+	DropoutMask                  // uint8, 1 keeps
+	LearningRate                 // of one update, bias correction included
+)
+
+// NewPlan builds the graphs of a GAN's step for a number of real images, which
+// is less than the recipe's batch in the last step of a shuffled epoch.
+func NewPlan(gan arch.GAN, real int, dt tensor.Dtype) (*Plan, error) {
+	b := &planner{gan: gan, real: real, dt: dt, fed: map[string]bool{}}
+	b.plan.Simultaneous = gan.Recipe.Simultaneous
+	for i, u := range gan.Recipe.Updates {
+		update, err := b.update(i, u)
+		if err != nil {
+			return nil, fmt.Errorf("train: %s: update %d (%s): %w", gan.Name, i+1, u.Trains, err)
+		}
+		b.plan.Updates = append(b.plan.Updates, update)
+	}
+	return &b.plan, nil
+}
+
+type planner struct {
+	gan  arch.GAN
+	real int
+	dt   tensor.Dtype
+	plan Plan
+	fed  map[string]bool // names that stand in plan.Feeds
+}
+
+// graph is one update under construction.
+type graph struct {
+	*planner
+	*gorgonia.ExprGraph
+	index  int
+	recipe arch.Update
+	inputs []export.Port
+	gen    *nn.Net
+	disc   *nn.Net
+}
+
+func (b *planner) update(index int, u arch.Update) (engine.Update, error) {
+	g := &graph{planner: b, ExprGraph: gorgonia.NewGraph(), index: index, recipe: u}
+	var err error
+	if g.gen, err = g.net(arch.Generator, b.gan.Generator); err != nil {
+		return engine.Update{}, err
+	}
+	if g.disc, err = g.net(arch.Discriminator, b.gan.Discriminator); err != nil {
+		return engine.Update{}, err
+	}
+	loss, err := g.loss()
+	if err != nil {
+		return engine.Update{}, err
+	}
+	trained := g.gen
+	if u.Trains == arch.Discriminator {
+		trained = g.disc
+	}
+	updated, err := g.adam(loss, trained.Weights())
+	if err != nil {
+		return engine.Update{}, err
+	}
+	for _, p := range append(g.gen.Statistics(), g.disc.Statistics()...) {
+		if p.Node.Op() != nil { // moved on by a forward pass in training
+			updated = append(updated, export.Port{Name: p.Name, Node: p.Node})
+		}
+	}
+	return engine.Update{Name: string(u.Trains), Inputs: g.inputs, Loss: loss, New: updated}, nil
+}
+
+func (g *graph) net(role arch.Role, net arch.Network) (*nn.Net, error) {
+	n, err := nn.New(g.ExprGraph, role, net, g.dt)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range append(n.Weights(), n.Statistics()...) {
+		g.inputs = append(g.inputs, export.Port{Name: p.Name, Node: p.Node})
+	}
+	return n, nil
+}
+
+// feed adds an input that the trainer fills, once for all updates of a step.
+func (g *graph) feed(spec FeedSpec, dt tensor.Dtype) *gorgonia.Node {
+	var n *gorgonia.Node
+	if len(spec.Shape) == 0 {
+		n = gorgonia.NewScalar(g.ExprGraph, dt, gorgonia.WithName(spec.Name))
+	} else {
+		n = nn.Input(g.ExprGraph, spec.Name, dt, spec.Shape...)
+	}
+	g.inputs = append(g.inputs, export.Port{Name: spec.Name, Node: n})
+	if !g.fed[spec.Name] {
+		g.fed[spec.Name] = true
+		g.plan.Feeds = append(g.plan.Feeds, spec)
+	}
+	return n
+}
+
+// loss runs the networks and returns the loss of the one being trained.
+func (g *graph) loss() (*gorgonia.Node, error) {
+	fake, err := g.generated()
+	if err != nil {
+		return nil, err
+	}
+	u, batch := g.recipe, g.gan.Recipe.Batch
+	fakeTarget := op.Target{Rows: batch, Label: u.FakeLabel}
+	if u.Trains == arch.Generator {
+		return g.judge(fake, "fake", fakeTarget)
+	}
+	real := g.feed(FeedSpec{Name: "real", Kind: RealImages, Shape: append(tensor.Shape{g.real}, g.gan.Image...)}, g.dt)
+	realTarget := op.Target{Rows: g.real, Label: u.RealLabel}
+	if u.Joined {
+		both, err := op.Concat(0, real, fake)
+		if err != nil {
+			return nil, err
+		}
+		return g.judge(both, "joined", realTarget, fakeTarget)
+	}
+	realLoss, err := g.judge(real, "real", realTarget)
+	if err != nil {
+		return nil, err
+	}
+	fakeLoss, err := g.judge(fake, "fake", fakeTarget)
+	if err != nil {
+		return nil, err
+	}
+	return gorgonia.Add(realLoss, fakeLoss)
+}
+
+// generated makes images of the update's noise.
+func (g *graph) generated() (*gorgonia.Node, error) {
+	z := g.feed(FeedSpec{
+		Name: fmt.Sprintf("noise/%d", g.recipe.Noise), Kind: Noise, Noise: g.recipe.Noise,
+		Shape: tensor.Shape{g.gan.Recipe.Batch, g.gan.Latent.Size},
+	}, g.dt)
+	if g.recipe.Predicted {
+		out, err := g.gen.Infer(z)
+		return out.Node, err
+	}
+	out, err := g.gen.Train(z, g.masks("latent"))
+	return out.Node, err
+}
+
+// judge runs the discriminator on a batch and returns the loss against the
+// targets.
+func (g *graph) judge(images *gorgonia.Node, pass string, targets ...op.Target) (*gorgonia.Node, error) {
+	out, err := g.disc.Train(images, g.masks(pass))
+	if err != nil {
+		return nil, err
+	}
+	if g.recipe.Epsilon == 0 {
+		return op.SigmoidCrossEntropy(out.Logit, targets...)
+	}
+	if len(targets) > 1 || targets[0].Label != 0 && targets[0].Label != 1 {
+		return nil, fmt.Errorf("a loss with an epsilon takes separate passes and labels of 0 and 1")
+	}
+	p := out.Node
+	if p == out.Logit {
+		if p, err = op.Sigmoid(p); err != nil {
+			return nil, err
+		}
+	}
+	return op.LogLoss(p, targets[0].Label == 1, g.recipe.Epsilon)
+}
+
+// masks feeds the dropout masks of one pass through a network. In a
+// simultaneous step all updates share their passes, so the masks as well.
+func (g *graph) masks(pass string) nn.Masker {
+	owner := fmt.Sprint(g.index)
+	if g.gan.Recipe.Simultaneous {
+		owner = "all"
+	}
+	return func(layer string, rate float64, shape tensor.Shape) *gorgonia.Node {
+		name := fmt.Sprintf("mask/%s/%s/%s", owner, pass, layer)
+		return g.feed(FeedSpec{Name: name, Kind: DropoutMask, Rate: rate, Shape: shape.Clone()}, tensor.Uint8)
+	}
+}
+
+// adam differentiates the loss and returns the new weights and moments.
+func (g *graph) adam(loss *gorgonia.Node, weights []nn.Param) ([]export.Port, error) {
+	nodes := make(gorgonia.Nodes, len(weights))
+	for i, w := range weights {
+		nodes[i] = w.Node
+	}
+	gradients, err := gorgonia.Grad(loss, nodes...)
+	if err != nil {
+		return nil, err
+	}
+	rate := g.feed(FeedSpec{Name: fmt.Sprintf("rate/%d", g.index), Kind: LearningRate, Update: g.index}, g.dt)
+	a := g.gan.Recipe.Adam[g.recipe.Trains]
+	var out []export.Port
+	for i, w := range weights {
+		m, v := momentNames(w.Name)
+		oldM, oldV := nn.Input(g.ExprGraph, m, g.dt, w.Node.Shape()...), nn.Input(g.ExprGraph, v, g.dt, w.Node.Shape()...)
+		g.inputs = append(g.inputs, export.Port{Name: m, Node: oldM}, export.Port{Name: v, Node: oldV})
+		newW, newM, newV, err := op.Adam(w.Node, oldM, oldV, gradients[i], rate, a.Beta1, a.Beta2, a.Epsilon)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", w.Name, err)
+		}
+		out = append(out, export.Port{Name: w.Name, Node: newW}, export.Port{Name: m, Node: newM}, export.Port{Name: v, Node: newV})
+	}
+	return out, nil
+}
+
+// momentNames are the names of Adam's moments of a weight in the state.
+func momentNames(weight string) (m, v string) { return weight + "/m", weight + "/v" }

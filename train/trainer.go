@@ -1,0 +1,162 @@
+package train
+
+import (
+	"fmt"
+	"math"
+
+	"gorgonia.org/tensor"
+
+	"github.com/gantrain/gantrain/runtime/latent"
+	"github.com/gantrain/gantrain/train/arch"
+	"github.com/gantrain/gantrain/train/dataset"
+	"github.com/gantrain/gantrain/train/engine"
+	"github.com/gantrain/gantrain/train/nn"
+)
+
+// Trainer takes a model through the steps of its recipe. What it does depends
+// on the model and the data alone: a trainer made from a checkpoint goes on
+// exactly as the one that wrote it would have.
+type Trainer struct {
+	Model *Model
+	data  *dataset.Images
+
+	programs map[int]*program // by the number of real images
+	order    []int            // of the current epoch, where it is shuffled
+	epoch    int              // that order belongs to
+	images   []int            // of the current step
+	samples  *nn.Inference    // the generator at the grid's batch size
+}
+
+// program is a plan, compiled.
+type program struct {
+	engine.Program
+	*feeder
+}
+
+// Diverged reports a loss that is no longer a number.
+type Diverged struct {
+	Step   int // counted from 1
+	Losses []float64
+}
+
+func (d *Diverged) Error() string {
+	return fmt.Sprintf("train: step %d: the losses are %v: training has diverged", d.Step, d.Losses)
+}
+
+// NewTrainer prepares to train a model on data, which must have the size that
+// the GAN takes and make at least one batch.
+func NewTrainer(m *Model, data *dataset.Images) (*Trainer, error) {
+	if err := m.GAN.Check(); err != nil {
+		return nil, fmt.Errorf("train: %w", err)
+	}
+	if got := (arch.Shape{data.Channels, data.Height, data.Width}); fmt.Sprint(got) != fmt.Sprint(m.GAN.Image) {
+		return nil, fmt.Errorf("train: %s: images are %v, %s takes %v [channels height width]", data.Name, got, m.GAN.Name, m.GAN.Image)
+	}
+	t := &Trainer{Model: m, data: data, programs: map[int]*program{}, epoch: -1}
+	if t.StepsPerEpoch() < 1 {
+		return nil, fmt.Errorf("train: %s: %d images make no batch of %d", data.Name, data.Len(), m.GAN.Recipe.Batch)
+	}
+	return t, nil
+}
+
+// StepsPerEpoch is the number of steps that make an epoch over the data.
+func (t *Trainer) StepsPerEpoch() int { return t.Model.GAN.Recipe.StepsPerEpoch(t.data.Len()) }
+
+// Step performs the next step and returns the loss of each update. A loss that
+// is not finite is an error of type [*Diverged]; the model is then spoilt.
+func (t *Trainer) Step() ([]float64, error) {
+	t.draw()
+	p, err := t.program(len(t.images))
+	if err != nil {
+		return nil, err
+	}
+	losses, err := p.Run(p.fill(t.Model.Step, t.images))
+	if err != nil {
+		return nil, fmt.Errorf("train: step %d: %w", t.Model.Step+1, err)
+	}
+	t.Model.Step++
+	for _, l := range losses {
+		if math.IsNaN(l) || math.IsInf(l, 0) {
+			return losses, &Diverged{t.Model.Step, losses}
+		}
+	}
+	return losses, nil
+}
+
+// draw chooses the real images of the next step.
+func (t *Trainer) draw() {
+	r, m := t.Model.GAN.Recipe, t.Model
+	if r.Sampling == arch.Replacement {
+		if t.images == nil {
+			t.images = make([]int, r.Batch)
+		}
+		dataset.Draw(t.images, t.data.Len(), m.Seed, orderStream, uint64(m.Step))
+		return
+	}
+	epoch, place := m.Step/t.StepsPerEpoch(), m.Step%t.StepsPerEpoch()
+	if t.epoch != epoch {
+		t.order, t.epoch = dataset.Permutation(t.data.Len(), m.Seed, orderStream, uint64(epoch)), epoch
+	}
+	t.images = t.order[place*r.Batch : min((place+1)*r.Batch, len(t.order))]
+}
+
+func (t *Trainer) program(real int) (*program, error) {
+	if p, ok := t.programs[real]; ok {
+		return p, nil
+	}
+	plan, err := NewPlan(t.Model.GAN, real, tensor.Float32)
+	if err != nil {
+		return nil, err
+	}
+	compiled, err := engine.NewTape(plan.Step, t.Model.State)
+	if err != nil {
+		return nil, err
+	}
+	p := &program{compiled, newFeeder(t.Model.GAN, t.data, t.Model.Seed, plan.Feeds)}
+	t.programs[real] = p
+	return p, nil
+}
+
+// Samples makes the pictures of the GAN's grid with the weights of now, from
+// the latent vectors of pictures 0, 1, ... of the seed: those that ganinfer
+// makes from the exported generator.
+func (t *Trainer) Samples() (*tensor.Dense, error) {
+	gan := t.Model.GAN
+	n := gan.Grid.Rows * gan.Grid.Columns
+	if t.samples == nil {
+		var err error
+		if t.samples, err = nn.NewInference(arch.Generator, gan.Generator, t.Model.State, n); err != nil {
+			return nil, err
+		}
+	}
+	z := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(n, gan.Latent.Size))
+	for i := range n {
+		latent.Fill(floats(z)[i*gan.Latent.Size:(i+1)*gan.Latent.Size],
+			latent.Distribution(gan.Latent.Distribution), t.Model.Seed, pictureStream, uint64(i))
+	}
+	return t.samples.Run(z)
+}
+
+// RealImages returns as many images of the data set as the grid has, scaled as
+// the networks see them.
+func (t *Trainer) RealImages() *tensor.Dense {
+	gan := t.Model.GAN
+	n := min(gan.Grid.Rows*gan.Grid.Columns, t.data.Len())
+	first := make([]int, n)
+	for i := range first {
+		first[i] = i
+	}
+	x := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(append([]int{n}, gan.Image...)...))
+	t.data.Scale(floats(x), first, gan.Min, gan.Max)
+	return x
+}
+
+// Close releases the compiled steps.
+func (t *Trainer) Close() error {
+	for _, p := range t.programs {
+		if err := p.Close(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
