@@ -42,15 +42,15 @@ func newGenerate() *cli.Command {
 		Description: "The noise of a picture depends on the seed and its number only. Example:\n\n" +
 			"ganinfer generate runs/digits/generator.onnx -n 64 --seed 1 --out pictures --grid grid.png",
 		Flags: append([]cli.Flag{
-			&cli.IntFlag{Name: "n", Usage: "make `COUNT` pictures (default: 64, or as many as --z holds)"},
+			&cli.IntFlag{Name: "n", Usage: "make `COUNT` pictures", DefaultText: "64, or as many as --z holds"},
 			&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "draw the noise from `SEED`"},
 			&cli.StringFlag{Name: "out", Usage: "write 000000.png and so on into `FOLDER`"},
 			&cli.StringFlag{Name: "grid", Usage: "write all pictures as one into `FILE.png`"},
 			&cli.StringFlag{Name: "npy", Usage: "write the model's numbers [n, C, H, W] into `FILE.npy`"},
 			&cli.StringFlag{Name: "z", Usage: "take the noise [n, latent] from `FILE.npy` instead of drawing it"},
 			&cli.StringFlag{Name: "save-z", Usage: "write the noise [n, latent] into `FILE.npy`"},
-			&cli.IntFlag{Name: "batch", Usage: "give the model `SIZE` vectors at a time (default: 64, or what the model is made for)"},
-			&cli.BoolFlag{Name: "force", Usage: "overwrite files, write into a folder that is not empty"},
+			&cli.IntFlag{Name: "batch", Usage: "give the model `SIZE` vectors at a time", DefaultText: "64, or what the model is made for"},
+			&cli.BoolFlag{Name: "force", Usage: "overwrite files, write into a folder that is not empty", DisableDefaultText: true},
 		}, sessionFlags()...),
 		Action: func(c *cli.Context) error {
 			o, err := generateOptionsOf(c)

@@ -64,6 +64,11 @@ func writeModels(dir string) error {
 		if err := os.WriteFile(filepath.Join(dir, name), b, 0o644); err != nil {
 			return err
 		}
+		if name == "generator.onnx" {
+			if err := os.WriteFile(filepath.Join(dir, "cut.onnx"), b[:len(b)/2], 0o644); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

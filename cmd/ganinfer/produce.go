@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"image"
 	"io"
+	"io/fs"
 	"math"
 	"path/filepath"
 	goruntime "runtime"
@@ -25,17 +27,20 @@ const (
 // produce runs the generator and writes what was asked for.
 func produce(ctx context.Context, o *generateOptions, g *generator, noise *noise) error {
 	done := 0
+	var failed error // without the names of the files that are given up for it
 	err := toFile(o.npy, func(npy io.Writer) error {
-		return toFile(o.saveZ, func(saveZ io.Writer) (err error) {
+		return toFile(o.saveZ, func(saveZ io.Writer) error {
 			p := &producer{o: o, g: g, noise: noise, npy: npy, saveZ: saveZ}
-			done, err = p.all(ctx)
-			return err
+			done, failed = p.all(ctx)
+			return failed
 		})
 	})
-	if err != nil {
-		if ctx.Err() != nil {
-			return fmt.Errorf("after %d of %d pictures: %w", done, noise.count, ctx.Err())
-		}
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return fmt.Errorf("after %d of %d pictures: %w", done, noise.count, ctx.Err())
+	case failed != nil:
+		return failed
+	case err != nil:
 		return err
 	}
 	var to []string
@@ -112,12 +117,12 @@ func (p *producer) batches(ctx context.Context, workers *errgroup.Group, progres
 		n := min(p.g.batch, p.noise.count-first)
 		if p.saveZ != nil {
 			if err := writeFloats(p.saveZ, z[:n*size]); err != nil {
-				return first, err
+				return first, unwritten(p.o.saveZ, err)
 			}
 		}
 		if p.npy != nil {
 			if err := writeFloats(p.npy, m.data[:n*m.c*m.h*m.w]); err != nil {
-				return first, err
+				return first, unwritten(p.o.npy, err)
 			}
 		}
 		if p.o.out != "" || p.o.grid != "" {
@@ -128,6 +133,15 @@ func (p *producer) batches(ctx context.Context, workers *errgroup.Group, progres
 		progress.Set(first + n)
 	}
 	return p.noise.count, nil
+}
+
+// unwritten names the file that was asked for in an error that names a
+// temporary one.
+func unwritten(path string, err error) error {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		err = p.Err
+	}
+	return fmt.Errorf("writing %s: %w", path, err)
 }
 
 // check settles at the first batch what depends on the pictures' size, and

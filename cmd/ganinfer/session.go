@@ -10,6 +10,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/gantrain/gantrain/cmd/internal/command"
+	"github.com/gantrain/gantrain/internal/nearest"
 	"github.com/gantrain/gantrain/runtime"
 	"github.com/gantrain/gantrain/runtime/modelinfo"
 )
@@ -17,8 +18,8 @@ import (
 // sessionFlags say where and how a model runs.
 func sessionFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "provider", Value: string(runtime.CPU), Usage: "where the model runs: cpu, cuda, or auto (cuda where it loads, else cpu)"},
-		&cli.StringFlag{Name: "onnxruntime", Usage: "ONNX Runtime's shared library at `PATH` instead of the bundled one"},
+		&cli.StringFlag{Name: "provider", Value: string(runtime.CPU), Usage: "run the model on `WHERE`: cpu, cuda, or auto (cuda where it loads, else cpu)"},
+		&cli.StringFlag{Name: "onnxruntime", Usage: "load ONNX Runtime from the shared library `PATH` instead of the bundled one"},
 	}
 }
 
@@ -27,7 +28,7 @@ func sessionOptions(c *cli.Context) (runtime.Options, error) {
 	provider, err := runtime.ParseProvider(given)
 	if err != nil {
 		names := []string{string(runtime.CPU), string(runtime.CUDA), string(runtime.Auto)}
-		return runtime.Options{}, command.Usage(c, "--provider %s: want cpu, cuda or auto%s", given, command.DidYouMean(given, names, nil))
+		return runtime.Options{}, command.Usage(c, "--provider %s: want cpu, cuda or auto%s", given, nearest.Hint(given, names))
 	}
 	return runtime.Options{Provider: provider, Library: c.String("onnxruntime")}, nil
 }

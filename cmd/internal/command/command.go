@@ -14,6 +14,8 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/gantrain/gantrain/internal/nearest"
 )
 
 // Exit codes of a program.
@@ -92,12 +94,14 @@ func Usage(c *cli.Context, format string, args ...any) error {
 func onUsageError(c *cli.Context, err error, _ bool) error {
 	message := err.Error()
 	if name, ok := strings.CutPrefix(message, "flag provided but not defined: -"); ok {
-		var names []string
+		var known []string
 		for _, f := range c.Command.Flags {
-			names = append(names, f.Names()...)
+			for _, n := range f.Names() {
+				known = append(known, dashed(n))
+			}
 		}
-		name = strings.TrimLeft(name, "-")
-		return Usage(c, "unknown flag %s%s", dashed(name), DidYouMean(name, names, dashed))
+		given := dashed(strings.TrimLeft(name, "-"))
+		return Usage(c, "unknown flag %s%s", given, nearest.Hint(given, known))
 	}
 	return Usage(c, "%s", message)
 }
@@ -121,7 +125,7 @@ func noCommand(c *cli.Context) error {
 		return Usage(c, "no command: want one of %s", strings.Join(names, ", "))
 	}
 	name := c.Args().First()
-	return Usage(c, "unknown command %q%s", name, DidYouMean(name, names, nil))
+	return Usage(c, "unknown command %q%s", name, nearest.Hint(name, names))
 }
 
 // oneLine joins the lines of an error's text.

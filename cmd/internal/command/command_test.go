@@ -93,33 +93,6 @@ func TestFlagsFirst(t *testing.T) {
 	}
 }
 
-func TestDidYouMean(t *testing.T) {
-	names := []string{"generate", "discriminate", "inspect"}
-	for given, want := range map[string]string{
-		"genrate":  ": did you mean generate?",
-		"generat":  ": did you mean generate?",
-		"inspct":   ": did you mean inspect?",
-		"xyz":      "",
-		"":         "",
-		"generate": ": did you mean generate?",
-	} {
-		if got := DidYouMean(given, names, nil); got != want {
-			t.Errorf("%q: %q, want %q", given, got, want)
-		}
-	}
-}
-
-func TestDistance(t *testing.T) {
-	for _, c := range []struct {
-		a, b string
-		want int
-	}{{"", "", 0}, {"abc", "", 3}, {"", "ab", 2}, {"kitten", "sitting", 3}, {"cude", "cuda", 1}, {"ab", "ba", 2}} {
-		if got := distance(c.a, c.b); got != c.want {
-			t.Errorf("distance(%q, %q) = %d, want %d", c.a, c.b, got, c.want)
-		}
-	}
-}
-
 func TestNewFileAndFolder(t *testing.T) {
 	dir := t.TempDir()
 	file, full, empty := filepath.Join(dir, "full", "file"), filepath.Join(dir, "full"), filepath.Join(dir, "empty")
