@@ -74,7 +74,7 @@ type producer struct {
 
 // all makes every picture and returns how many were made.
 func (p *producer) all(ctx context.Context) (int, error) {
-	progress := command.NewProgress(p.o.stderr, p.noise.count, "pictures")
+	progress := command.NewProgress(p.o.stderr, 0, p.noise.count, "pictures")
 	defer progress.Close()
 	workers, ctx := errgroup.WithContext(ctx)
 	workers.SetLimit(goruntime.GOMAXPROCS(0)) // Go waits for a free one: memory stays bounded

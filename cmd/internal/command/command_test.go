@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/urfave/cli/v2"
@@ -138,13 +139,26 @@ func TestNewFileAndFolder(t *testing.T) {
 
 func TestProgressInALog(t *testing.T) {
 	var b bytes.Buffer
-	p := NewProgress(&b, 10, "things")
-	p.Set(1) // too early for a line
+	p := NewProgress(&b, 2, 10, "things")
+	p.Set(3) // too early for a line
 	p.next = p.next.Add(-2 * lineEvery)
 	p.Set(4)
 	p.Set(5)
 	p.Close()
-	if diff := cmp.Diff("4 of 10 things\n", b.String()); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
+	if lines := strings.Count(b.String(), "\n"); lines != 1 || !strings.HasPrefix(b.String(), "4 of 10 things, ") {
+		t.Errorf("%q, want one line for 4 of 10 things", &b)
+	}
+	for want, done := range map[string]int{
+		"2 of 10 things":                  2,
+		"4 of 10 things, 0.2/s, 30s left": 4, // 2 of them in 10 s
+		"10 of 10 things, 0.8/s, 0s left": 10,
+	} {
+		if diff := cmp.Diff(want, p.line(done, 10*time.Second)); diff != "" {
+			t.Errorf("line (-want +got):\n%s", diff)
+		}
+	}
+	p.Note("well")
+	if diff := cmp.Diff("2 of 10 things, well", p.line(2, 0)); diff != "" {
+		t.Errorf("line with a note (-want +got):\n%s", diff)
 	}
 }
