@@ -46,11 +46,11 @@ type Model struct {
 // the names of nodes as set with gorgonia.WithName. The same graph with the
 // same values gives the same model.
 func Graph(m Model) (*onnxpb.ModelProto, error) {
+	if err := checkPorts(m); err != nil {
+		return nil, err
+	}
 	w := newWriter(m)
 	for _, p := range m.Outputs {
-		if p.Node == nil || p.Node.Op() == nil {
-			return nil, fmt.Errorf("export: output %q is not computed by the graph", p.Name)
-		}
 		w.rename(p.Node, p.Name)
 	}
 	for _, p := range m.Inputs {
@@ -87,6 +87,32 @@ func Graph(m Model) (*onnxpb.ModelProto, error) {
 		model.MetadataProps = append(model.MetadataProps, &onnxpb.StringStringEntryProto{Key: key, Value: m.Metadata[key]})
 	}
 	return model, nil
+}
+
+// checkPorts checks that each port has a name and a node of its own, inputs
+// without an operator, outputs with one.
+func checkPorts(m Model) error {
+	if len(m.Outputs) == 0 {
+		return fmt.Errorf("export: model %q has no outputs", m.Name)
+	}
+	names, nodes := map[string]bool{}, map[*gorgonia.Node]bool{}
+	for i, p := range slices.Concat(m.Inputs, m.Outputs) {
+		isInput := i < len(m.Inputs)
+		switch {
+		case p.Name == "":
+			return fmt.Errorf("export: an input or output of model %q has no name", m.Name)
+		case names[p.Name]:
+			return fmt.Errorf("export: two inputs or outputs are called %q", p.Name)
+		case isInput && (p.Node == nil || p.Node.Op() != nil):
+			return fmt.Errorf("export: input %q is not an input of the graph", p.Name)
+		case !isInput && (p.Node == nil || p.Node.Op() == nil):
+			return fmt.Errorf("export: output %q is not computed by the graph", p.Name)
+		case nodes[p.Node]:
+			return fmt.Errorf("export: %q is a second name for one node, %s", p.Name, describe(p.Node))
+		}
+		names[p.Name], nodes[p.Node] = true, true
+	}
+	return nil
 }
 
 // topological returns the nodes that root needs and that are not in seen, each
@@ -132,10 +158,13 @@ func children(n *gorgonia.Node) gorgonia.Nodes {
 
 // describe names a node in an error.
 func describe(n *gorgonia.Node) string {
-	if n.Op() == nil {
-		return fmt.Sprintf("%q", n.Name())
-	}
-	if name, ok := named(n); ok {
+	name, ok := named(n)
+	switch {
+	case n.Op() == nil && ok:
+		return fmt.Sprintf("%q", name)
+	case n.Op() == nil:
+		return fmt.Sprintf("an input of shape %v without a name", n.Shape())
+	case ok:
 		return fmt.Sprintf("%q (%v)", name, n.Op())
 	}
 	return fmt.Sprintf("%v of shape %v", n.Op(), n.Shape())

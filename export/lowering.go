@@ -30,8 +30,13 @@ func (l *Lowering) OutputShape() tensor.Shape { return l.node.Shape() }
 // Dtype returns the type of the operator's output.
 func (l *Lowering) Dtype() tensor.Dtype { return l.node.Dtype() }
 
-// Batched reports whether the first axis of the output stands for any size.
+// Batched reports whether the first axis stands for any size: an operator
+// whose ONNX form holds for one batch size only must refuse then.
 func (l *Lowering) Batched() bool { return l.w.batch[l.node] }
+
+// SumsBatch says that the operator gathers the whole batch into one result:
+// the first axis of its output is another one.
+func (l *Lowering) SumsBatch() { l.w.batch[l.node] = false }
 
 // Input returns the name of input i. An input that holds a weight becomes an
 // initializer.
@@ -39,6 +44,9 @@ func (l *Lowering) Input(i int) string {
 	n := l.in[i]
 	if n.Op() != nil || l.w.isInput(n) {
 		return l.w.values[n]
+	}
+	if n.Value() == nil {
+		return "" // refused by now
 	}
 	v, err := dense(n.Value())
 	if err != nil {

@@ -49,8 +49,8 @@ func (w *writer) rename(n *gorgonia.Node, name string) { w.values[n] = w.names.u
 
 func (w *writer) input(p Port) error {
 	n := p.Node
-	if n == nil || n.Op() != nil {
-		return fmt.Errorf("export: input %q is not an input of the graph", p.Name)
+	if elemType(n.Dtype()) == 0 {
+		return fmt.Errorf("export: input %q has elements of type %v, which have no ONNX form here", p.Name, n.Dtype())
 	}
 	if w.model.BatchAxis != "" {
 		if n.Dims() == 0 {
@@ -70,9 +70,11 @@ func (w *writer) node(n *gorgonia.Node) error {
 		if n.Value() == nil {
 			return fmt.Errorf("export: %s is neither an input of the model nor has it a value", describe(n))
 		}
-		if _, ok := w.values[n]; !ok {
-			w.rename(n, n.Name())
+		name, ok := named(n)
+		if !ok {
+			name = "weight"
 		}
+		w.rename(n, name)
 		return nil // written when first used, since a lowering may store it in another form
 	}
 	in := children(n)
@@ -123,13 +125,10 @@ func (w *writer) initializer(name string, v *tensor.Dense) (string, error) {
 }
 
 // named returns the name that a node was given, if it was given one. Gorgonia
-// makes up "operator(inputs)" for the others.
+// makes up "operator(inputs)" for the others, inputs included.
 func named(n *gorgonia.Node) (string, bool) {
 	name := n.Name()
-	if n.Op() != nil && strings.HasPrefix(name, n.Op().String()+"(") {
-		return "", false
-	}
-	return name, true
+	return name, !strings.HasPrefix(name, fmt.Sprintf("%s(", n.Op()))
 }
 
 // kind is the operator's name without its attributes.

@@ -98,6 +98,7 @@ func (o *batchNormGradGamma) Do(in ...gorgonia.Value) (gorgonia.Value, error) {
 }
 
 func (o *batchNormGradGamma) Lower(l *export.Lowering) error {
+	l.SumsBatch()
 	x := l.Shape(0)
 	r := lowerInverseDeviation(l, l.Input(2), o.epsilon)
 	h := lowerNormalised(l, l.Input(0), l.Input(1), r, x)

@@ -52,6 +52,7 @@ func (o *channelSum) SymDiff(gorgonia.Nodes, *gorgonia.Node, *gorgonia.Node) (go
 }
 
 func (o *channelSum) Lower(l *export.Lowering) error {
+	l.SumsBatch()
 	axes := otherAxes(l.Shape(0))
 	return l.Output("ReduceSum", []string{l.Input(0), l.Ints("axes", axes.int64s()...)}, export.Int("keepdims", 0))
 }

@@ -73,8 +73,10 @@ func (o *concat) SymDiff(in gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia.Node
 }
 
 func (o *concat) Lower(l *export.Lowering) error {
-	if o.axis == 0 && l.Batched() {
-		return fmt.Errorf("joins batches: the result has no batch axis of any size")
+	if o.axis == 0 {
+		if err := fixedBatch(l, "it joins batches"); err != nil {
+			return err
+		}
 	}
 	return l.Output("Concat", inputs(l, 2), export.Int("axis", o.axis))
 }
@@ -104,6 +106,11 @@ func (o *slice) SymDiff(gorgonia.Nodes, *gorgonia.Node, *gorgonia.Node) (gorgoni
 }
 
 func (o *slice) Lower(l *export.Lowering) error {
+	if o.axis == 0 {
+		if err := fixedBatch(l, "it takes rows by number"); err != nil {
+			return err
+		}
+	}
 	return l.Output("Slice", []string{
 		l.Input(0), l.Ints("starts", int64(o.from)), l.Ints("ends", int64(o.to)), l.Ints("axes", int64(o.axis)),
 	})

@@ -59,6 +59,7 @@ func (o *convWeight) SymDiff(in gorgonia.Nodes, _, dw *gorgonia.Node) (gorgonia.
 }
 
 func (o *convWeight) Lower(l *export.Lowering) error {
+	l.SumsBatch()
 	large, small := l.Shape(0), l.Shape(1)
 	swap := export.Ints("perm", 1, 0, 2, 3)
 	x := l.Add("Transpose", []string{l.Input(0)}, swap)

@@ -81,10 +81,24 @@ func (o *crossEntropy) SymDiff(in gorgonia.Nodes, _, g *gorgonia.Node) (gorgonia
 }
 
 func (o *crossEntropy) Lower(l *export.Lowering) error {
+	if len(o.targets) > 1 {
+		if err := fixedBatch(l, "each of its targets labels a number of rows"); err != nil {
+			return err
+		}
+	}
+	l.SumsBatch()
 	z := l.Input(0)
 	labelled := l.Add("Mul", []string{z, labels(l, o.targets)})
 	each := l.Add("Sub", []string{l.Add("Softplus", []string{z}), labelled})
 	return l.Output("ReduceMean", []string{each}, export.Int("keepdims", 0))
+}
+
+// fixedBatch refuses a model of any batch size.
+func fixedBatch(l *export.Lowering, why string) error {
+	if l.Batched() {
+		return fmt.Errorf("only holds for one batch size: %s", why)
+	}
+	return nil
 }
 
 // labels stores the targets: a scalar if there is one, else [N, 1].
@@ -125,6 +139,9 @@ func (o *crossEntropyGrad) Do(in ...gorgonia.Value) (gorgonia.Value, error) {
 }
 
 func (o *crossEntropyGrad) Lower(l *export.Lowering) error {
+	if err := fixedBatch(l, "its share of the mean is a constant"); err != nil {
+		return err
+	}
 	off := l.Add("Sub", []string{l.Add("Sigmoid", []string{l.Input(0)}), labels(l, o.targets)})
 	weight := l.Add("Mul", []string{l.Input(1), l.Scalar("share", 1/float64(l.Shape(0)[0]))})
 	return l.Output("Mul", []string{off, weight})

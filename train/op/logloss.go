@@ -69,6 +69,7 @@ func (o *logLoss) SymDiff(in gorgonia.Nodes, _, g *gorgonia.Node) (gorgonia.Node
 }
 
 func (o *logLoss) Lower(l *export.Lowering) error {
+	l.SumsBatch()
 	log := l.Add("Log", []string{o.lowerShifted(l)})
 	return l.Output("Neg", []string{l.Add("ReduceMean", []string{log}, export.Int("keepdims", 0))})
 }
@@ -91,6 +92,9 @@ func (o *logLossGrad) Do(in ...gorgonia.Value) (gorgonia.Value, error) {
 }
 
 func (o *logLossGrad) Lower(l *export.Lowering) error {
+	if err := fixedBatch(l, "its share of the mean is a constant"); err != nil {
+		return err
+	}
 	share := 1 / float64(l.Shape(0).TotalSize())
 	if o.Real {
 		share = -share

@@ -70,6 +70,9 @@ func (o *matMul) SymDiff(in gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia.Node
 }
 
 func (o *matMul) Lower(l *export.Lowering) error {
+	if o.transA {
+		l.SumsBatch()
+	}
 	return l.Output("Gemm", []string{l.Input(0), l.Input(1)}, gemmFlags(o.transA, o.transB)...)
 }
 

@@ -57,6 +57,7 @@ func (o *channelMean) SymDiff(gorgonia.Nodes, *gorgonia.Node, *gorgonia.Node) (g
 }
 
 func (o *channelMean) Lower(l *export.Lowering) error {
+	l.SumsBatch()
 	return l.Output("ReduceMean", inputs(l, 1), otherAxes(l.Shape(0)).attribute(), export.Int("keepdims", 0))
 }
 
@@ -92,6 +93,7 @@ func (o *channelVariance) SymDiff(gorgonia.Nodes, *gorgonia.Node, *gorgonia.Node
 }
 
 func (o *channelVariance) Lower(l *export.Lowering) error {
+	l.SumsBatch()
 	x := l.Shape(0)
 	centred := l.Add("Sub", []string{l.Input(0), broadcast(l, l.Input(1), x)})
 	square := l.Add("Mul", []string{centred, centred})
