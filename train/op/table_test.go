@@ -18,11 +18,13 @@ import (
 type row struct {
 	name     string // the operator, then the variant
 	operands []operand
-	build    func(x []*gorgonia.Node) (*gorgonia.Node, error)
+	build    build
 	naive    func(x []array) array // the formula as plain loops
 	terms    int                   // in the longest of its sums
 	large    bool                  // left out by -short, and probed at few places
 }
+
+type build = func(x []*gorgonia.Node) (*gorgonia.Node, error)
 
 // operand says how an operand of an operator is drawn.
 type operand struct {
