@@ -55,8 +55,12 @@ func (s Shape) Size() int {
 type Grid struct {
 	Rows, Columns int
 	Inverted      bool // shown as ink on paper, as the document does
-	Every         int  // epochs between two grids; the first epoch's is kept too
+	Every         int  // epochs between two grids; the first epoch has one too
+	Keep          bool // whether the checkpoint of that moment stays, as the document saves both networks
 }
+
+// Due reports whether a grid is made after that epoch, counted from 1.
+func (g Grid) Due(epoch int) bool { return epoch == 1 || epoch%g.Every == 0 }
 
 // Row is one layer of a network as it stands in a table.
 type Row struct {
@@ -105,6 +109,9 @@ func (n Network) Rows() ([]Row, error) {
 // stored architecture can make us allocate.
 const maxSize = 1 << 26
 
+// maxGrid bounds the rows and columns of a sample grid.
+const maxGrid = 100
+
 func (s Shape) check() error {
 	size := 1
 	for _, d := range s {
@@ -142,6 +149,9 @@ func (g GAN) Check() error {
 	}
 	if !(g.Min < g.Max) {
 		return fmt.Errorf("%s: value range [%g, %g] is empty", g.Name, g.Min, g.Max)
+	}
+	if s := g.Grid; s.Rows < 1 || s.Columns < 1 || s.Every < 1 || s.Rows > maxGrid || s.Columns > maxGrid {
+		return fmt.Errorf("%s: a grid of %dx%d samples every %d epochs", g.Name, s.Rows, s.Columns, s.Every)
 	}
 	if err := g.Recipe.check(); err != nil {
 		return fmt.Errorf("%s: recipe: %w", g.Name, err)

@@ -37,7 +37,7 @@ func guoMLP() Published {
 				},
 				Adam: map[Role]Adam{Discriminator: adam, Generator: adam},
 			},
-			Grid: Grid{Rows: 10, Columns: 10, Inverted: true, Every: 25},
+			Grid: Grid{Rows: 10, Columns: 10, Inverted: true, Every: 25, Keep: true},
 			Sources: Sources{
 				Networks:     {Listing, ""},
 				LatentSpace:  {Listing, "100 values, normal"},

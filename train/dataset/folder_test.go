@@ -55,7 +55,7 @@ func TestIDX(t *testing.T) {
 
 func TestIDXRefuses(t *testing.T) {
 	many := map[string][]byte{}
-	for _, name := range strings.Split("abcdefghij", "") {
+	for name := range strings.SplitSeq("abcdefghij", "") {
 		many[name] = nil
 	}
 	tests := []struct {

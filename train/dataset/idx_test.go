@@ -24,8 +24,10 @@ func idx(magic uint32, dims []uint32, data []byte) []byte {
 func zip(data []byte) []byte {
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)
-	w.Write(data)
-	w.Close()
+	_, err := w.Write(data)
+	if err := errors.Join(err, w.Close()); err != nil {
+		panic(err) // a buffer takes everything
+	}
 	return b.Bytes()
 }
 

@@ -203,7 +203,11 @@ func TestLossesRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	defer func() {
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	if _, err := Create(path, names); err == nil || !strings.Contains(err.Error(), "exists") {
 		t.Errorf("Create over a file: error %v", err)
 	}

@@ -100,7 +100,7 @@ func scan(r io.Reader, each func(row)) (heading, error) {
 		case err == io.EOF:
 			head.torn = len(line) > 0
 			return head, nil
-		case err == bufio.ErrBufferFull:
+		case errors.Is(err, bufio.ErrBufferFull):
 			return heading{}, fmt.Errorf("line %d is longer than %d bytes", number, maxLine)
 		case err != nil:
 			return heading{}, err

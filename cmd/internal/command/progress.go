@@ -18,7 +18,7 @@ const lineEvery = 10 * time.Second
 type Progress struct {
 	w     io.Writer
 	bar   *progressbar.ProgressBar // nil in a log
-	first int // done before it started
+	first int                      // done before it started
 	total int
 	what  string
 	note  string

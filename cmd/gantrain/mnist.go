@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"path/filepath"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/gantrain/gantrain/cmd/internal/command"
+	"github.com/gantrain/gantrain/runtime"
+	"github.com/gantrain/gantrain/train/arch"
+	"github.com/gantrain/gantrain/train/dataset"
+)
+
+func newMNIST() *cli.Command {
+	return &cli.Command{
+		Name:  "mnist",
+		Usage: "train a GAN on MNIST's digits, or on IDX files of one's own",
+		Description: "Real MNIST is fetched at first use. A run ends with generator.onnx and discriminator.onnx in its folder. Example:\n\n" +
+			"gantrain mnist --gan guo-mlp --epochs 3 --seed 1 --out runs/digits",
+		Flags: append([]cli.Flag{
+			&cli.StringFlag{Name: "gan", Value: "guo-mlp", Usage: "train the architecture `NAME` ('gantrain list' shows all)"},
+			&cli.StringFlag{Name: "variant", Usage: "use the recipe `NAME` of the architecture instead of its usual one"},
+			&cli.StringFlag{Name: "data", Usage: "train on the IDX files in `FOLDER` (gzip or plain) instead of MNIST"},
+			&cli.StringFlag{Name: "out", Usage: "make the run's `FOLDER`", DefaultText: "runs/GAN"},
+			&cli.BoolFlag{Name: "force", Usage: "replace the run that the folder holds", DisableDefaultText: true},
+			&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "draw everything random from `SEED`"},
+		}, append(recipeFlags(), libraryFlag)...),
+		Action: func(c *cli.Context) error {
+			o, err := trainOptionsOf(c)
+			if err != nil {
+				return err
+			}
+			return mnist(c.Context, o, c.String("data"))
+		},
+	}
+}
+
+var libraryFlag = &cli.StringFlag{
+	Name: "onnxruntime", Usage: "load ONNX Runtime from the shared library `PATH` instead of the bundled one",
+}
+
+func libraryOptions(c *cli.Context) runtime.Options {
+	return runtime.Options{Library: c.String("onnxruntime")}
+}
+
+func trainOptionsOf(c *cli.Context) (trainOptions, error) {
+	o := trainOptions{
+		out: c.String("out"), force: c.Bool("force"), seed: c.Uint64("seed"),
+		runtime: libraryOptions(c), stdout: c.App.Writer, stderr: c.App.ErrWriter,
+	}
+	if c.Args().Present() {
+		return o, command.Usage(c, "unexpected argument %q", c.Args().First())
+	}
+	gan, err := arch.Find(c.String("gan"), c.String("variant"))
+	if err != nil {
+		return o, command.Usage(c, "%s", err)
+	}
+	if o.recipe, err = recipeOf(c); err != nil {
+		return o, err
+	}
+	o.gan = o.recipe.apply(gan)
+	if o.out == "" {
+		o.out = filepath.Join("runs", gan.Name)
+	}
+	return o, nil
+}
+
+func mnist(ctx context.Context, o trainOptions, folder string) error {
+	load := func() (*dataset.Images, error) { return dataset.MNIST(ctx) }
+	if folder != "" {
+		load = func() (*dataset.Images, error) { return dataset.IDX(folder) }
+	}
+	data, err := load()
+	if err != nil {
+		return err
+	}
+	return startRun(ctx, o, data, folder)
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/gantrain/gantrain/cmd/internal/command"
+	"github.com/gantrain/gantrain/train/arch"
+)
+
+// recipeFlags change a recipe; what is not given stays as published.
+func recipeFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.IntFlag{Name: "epochs", Usage: "train for `N` passes over the data", DefaultText: "the recipe's"},
+		&cli.IntFlag{Name: "steps", Usage: "train for `N` steps, whatever the epochs", DefaultText: "as many as the epochs have"},
+		&cli.IntFlag{Name: "batch", Usage: "show `N` real images in a step", DefaultText: "the recipe's"},
+		&cli.Float64Flag{Name: "d-rate", Usage: "set the discriminator's learning `RATE`", DefaultText: "the recipe's"},
+		&cli.Float64Flag{Name: "g-rate", Usage: "set the generator's learning `RATE`", DefaultText: "the recipe's"},
+	}
+}
+
+// recipe is what the flags change; 0 leaves the published value.
+type recipe struct {
+	epochs, steps, batch int
+	rates                map[arch.Role]float64
+	arguments            string // those that change numbers
+}
+
+const maxBatch = 1 << 16
+
+func recipeOf(c *cli.Context) (recipe, error) {
+	r := recipe{rates: map[arch.Role]float64{}}
+	var arguments []string
+	for name, field := range map[string]*int{"epochs": &r.epochs, "steps": &r.steps, "batch": &r.batch} {
+		*field = c.Int(name)
+		if c.IsSet(name) && *field < 1 {
+			return r, command.Usage(c, "--%s %d: want at least 1", name, *field)
+		}
+	}
+	if r.batch > maxBatch {
+		return r, command.Usage(c, "--batch %d: want at most %d", r.batch, maxBatch)
+	}
+	if r.batch > 0 {
+		arguments = append(arguments, fmt.Sprintf("batch=%d", r.batch))
+	}
+	for _, rate := range []struct {
+		flag string
+		role arch.Role
+	}{{"d-rate", arch.Discriminator}, {"g-rate", arch.Generator}} {
+		if !c.IsSet(rate.flag) {
+			continue
+		}
+		value := c.Float64(rate.flag)
+		if !(value > 0 && value <= 1) {
+			return r, command.Usage(c, "--%s %g: want a learning rate above 0, at most 1", rate.flag, value)
+		}
+		r.rates[rate.role] = value
+		arguments = append(arguments, fmt.Sprintf("%s=%g", rate.flag, value))
+	}
+	r.arguments = strings.Join(arguments, " ")
+	return r, nil
+}
+
+// apply returns the GAN with the changes.
+func (r recipe) apply(gan arch.GAN) arch.GAN {
+	if r.batch > 0 {
+		gan.Recipe.Batch = r.batch
+	}
+	if r.epochs > 0 {
+		gan.Recipe.Epochs = r.epochs
+	}
+	for role, rate := range r.rates {
+		adam := gan.Recipe.Adam[role]
+		adam.Rate = rate
+		gan.Recipe.Adam[role] = adam
+	}
+	return gan
+}
+
+// goal is the number of steps to train for.
+func (r recipe) goal(gan arch.GAN, images int) (int, error) {
+	if r.steps > 0 {
+		return r.steps, nil
+	}
+	perEpoch := gan.Recipe.StepsPerEpoch(images)
+	if perEpoch > 0 && gan.Recipe.Epochs > math.MaxInt/perEpoch {
+		return 0, fmt.Errorf("%d epochs of %d steps are more steps than can be counted", gan.Recipe.Epochs, perEpoch)
+	}
+	return gan.Recipe.Epochs * perEpoch, nil
+}

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/gantrain/gantrain/cmd/internal/command"
+	"github.com/gantrain/gantrain/runtime"
+	"github.com/gantrain/gantrain/train"
+	"github.com/gantrain/gantrain/train/dataset"
+)
+
+func newResume() *cli.Command {
+	return &cli.Command{
+		Name:      "resume",
+		Usage:     "go on with a run that was stopped",
+		ArgsUsage: "RUN",
+		Description: "The run goes on from its newest checkpoint and ends as if it had never been stopped. Example:\n\n" +
+			"gantrain resume runs/digits",
+		Flags: []cli.Flag{libraryFlag},
+		Action: func(c *cli.Context) error {
+			if c.NArg() != 1 {
+				return command.Usage(c, "want one run folder, got %d arguments", c.NArg())
+			}
+			return resume(c.Context, c.Args().First(), libraryOptions(c), c.App.Writer, c.App.ErrWriter)
+		},
+	}
+}
+
+func resume(ctx context.Context, folder string, o runtime.Options, stdout, stderr io.Writer) error {
+	report, err := train.ReadReport(folder)
+	if err != nil {
+		return err
+	}
+	if report.Status == train.Finished {
+		fmt.Fprintf(stdout, "%s has finished its %d steps\n", folder, report.Goal)
+		return nil
+	}
+	var data *dataset.Images
+	if report.Data.Folder != "" {
+		data, err = dataset.IDX(report.Data.Folder)
+	} else {
+		data, err = dataset.MNIST(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	run, err := train.OpenRun(folder, data, o)
+	if err != nil {
+		return err
+	}
+	return trainRun(ctx, run, stdout, stderr)
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/gantrain/gantrain/cmd/internal/command"
+	"github.com/gantrain/gantrain/runtime"
+	"github.com/gantrain/gantrain/train"
+	"github.com/gantrain/gantrain/train/arch"
+	"github.com/gantrain/gantrain/train/dataset"
+)
+
+// trainOptions is what a command line asks a run to be.
+type trainOptions struct {
+	gan     arch.GAN
+	recipe  recipe
+	seed    uint64
+	out     string
+	force   bool
+	runtime runtime.Options
+
+	stdout, stderr io.Writer
+}
+
+// startRun makes a run folder and trains in it. source is the folder that the
+// data came from, empty for MNIST itself.
+func startRun(ctx context.Context, o trainOptions, data *dataset.Images, source string) error {
+	goal, err := o.recipe.goal(o.gan, data.Len())
+	if err != nil {
+		return err
+	}
+	state, err := train.NewState(o.gan, o.seed)
+	if err != nil {
+		return err
+	}
+	model := &train.Model{
+		GAN: o.gan, State: state, Seed: o.seed,
+		Dataset: data.Name, Licence: data.Licence, Arguments: o.recipe.arguments,
+	}
+	created, err := command.NewFolder(o.out, o.force)
+	if err != nil {
+		return err
+	}
+	if err := train.RemoveRun(o.out); err != nil {
+		return err
+	}
+	run, err := train.NewRun(ctx, o.out, model, data, goal, source, o.runtime)
+	if err != nil {
+		if created { // nothing of use lies in it
+			err = errors.Join(err, os.RemoveAll(o.out))
+		}
+		return err
+	}
+	return trainRun(ctx, run, o.stdout, o.stderr)
+}
+
+// trainRun trains a run to its end, or to Ctrl-C, and says what came of it.
+func trainRun(ctx context.Context, run *train.Run, stdout, stderr io.Writer) error {
+	m := run.Model()
+	fmt.Fprintf(stdout, "training %s on %s: steps %d to %d, %d an epoch, seed %d, into %s\n",
+		m.GAN.Name, m.Dataset, m.Step+1, run.Goal(), run.StepsPerEpoch(), m.Seed, run.Folder)
+	progress := command.NewProgress(stderr, m.Step, run.Goal(), "steps")
+	names := run.LossNames()
+	run.OnStep = func(step int, losses []float64) {
+		words := make([]string, len(losses))
+		for i, loss := range losses {
+			words[i] = fmt.Sprintf("%s %.3f", names[i], loss)
+		}
+		progress.Note(strings.Join(words, " "))
+		progress.Set(step)
+	}
+	err := run.Train(ctx)
+	progress.Close()
+	err = errors.Join(err, run.Close())
+	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return fmt.Errorf("step %d of %d is saved and exported; go on with 'gantrain resume %s': %w",
+			m.Step, run.Goal(), run.Folder, ctx.Err())
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "trained for %d steps\n", m.Step)
+	fmt.Fprintf(stdout, "%s: on ONNX Runtime within %.1e of its graph\n", run.Path("generator.onnx"), run.Largest)
+	fmt.Fprintf(stdout, "%s: beside it; samples, losses and checkpoints too\n", run.Path("discriminator.onnx"))
+	fmt.Fprintf(stdout, "make digits: ganinfer generate %s -n 64 --out %s\n", run.Path("generator.onnx"), run.Path("digits"))
+	return nil
+}

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/gantrain/gantrain/cmd/internal/command"
+	"github.com/gantrain/gantrain/train/arch"
+)
+
+func newShow() *cli.Command {
+	return &cli.Command{
+		Name:        "show",
+		Usage:       "show an architecture: layers, shapes, parameters, recipe, sources",
+		ArgsUsage:   "NAME",
+		Description: "Example:\n\ngantrain show guo-mlp",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "variant", Usage: "show the recipe `NAME` of the architecture"},
+		},
+		Action: func(c *cli.Context) error {
+			if c.NArg() != 1 {
+				return command.Usage(c, "want the name of one architecture, got %d arguments", c.NArg())
+			}
+			gan, err := arch.Find(c.Args().First(), c.String("variant"))
+			if err != nil {
+				return command.Usage(c, "%s", err)
+			}
+			return show(c.App.Writer, gan)
+		},
+	}
+}
+
+func show(w io.Writer, gan arch.GAN) error {
+	fmt.Fprintf(w, "%s: %s\n", gan.Name, gan.Title)
+	for _, part := range []struct {
+		name string
+		net  arch.Network
+	}{{"generator", gan.Generator}, {"discriminator", gan.Discriminator}} {
+		fmt.Fprintf(w, "\n%s: from %s\n", part.name, size(part.net.Input))
+		if err := layers(w, part.net); err != nil {
+			return err
+		}
+	}
+	fmt.Fprint(w, "\nrecipe\n")
+	if err := steps(w, gan); err != nil {
+		return err
+	}
+	fmt.Fprint(w, "\nsources\n")
+	if err := sources(w, gan.Sources); err != nil {
+		return err
+	}
+	return variants(w, gan)
+}
+
+func layers(w io.Writer, net arch.Network) error {
+	rows, err := net.Rows()
+	if err != nil {
+		return err
+	}
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "  LAYER\tSETTINGS\tOUTPUT\tPARAMETERS")
+	total := 0
+	for _, r := range rows {
+		fmt.Fprintf(table, "  %s\t%s\t%s\t%d\n", r.Name, settings(r.Layer), size(r.Output), r.Count())
+		total += r.Count()
+	}
+	fmt.Fprintf(table, "  total\t\t\t%d\n", total)
+	return table.Flush()
+}
+
+// settings says in a few words what a layer was given.
+func settings(layer arch.Layer) string {
+	bias := func(none bool) string {
+		if none {
+			return ", no bias"
+		}
+		return ""
+	}
+	switch l := layer.(type) {
+	case arch.Dense:
+		return fmt.Sprintf("%d units%s, %s", l.Units, bias(l.NoBias), start(l.Init))
+	case arch.Conv2D:
+		return fmt.Sprintf("%d filters %dx%d, stride %d, 'same'%s, %s", l.Filters, l.Kernel, l.Kernel, l.Stride, bias(l.NoBias), start(l.Init))
+	case arch.ConvTranspose2D:
+		return fmt.Sprintf("%d filters %dx%d, stride %d, 'same'%s, %s", l.Filters, l.Kernel, l.Kernel, l.Stride, bias(l.NoBias), start(l.Init))
+	case arch.BatchNorm:
+		return fmt.Sprintf("momentum %g, epsilon %g", l.Momentum, l.Epsilon)
+	case arch.LeakyReLU:
+		return fmt.Sprintf("slope %g", l.Slope)
+	case arch.Dropout:
+		return fmt.Sprintf("rate %g", l.Rate)
+	}
+	return ""
+}
+
+func start(i arch.Init) string {
+	if i.Kind == "normal" {
+		return fmt.Sprintf("N(0, %g)", i.Scale)
+	}
+	return i.Kind
+}
+
+func steps(w io.Writer, gan arch.GAN) error {
+	r := gan.Recipe
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(table, "  %s\t%s\n", name, fmt.Sprintf(format, args...))
+	}
+	line("data", "%s, pixels scaled to [%g, %g]", gan.Dataset, gan.Min, gan.Max)
+	line("latent vectors", "%d values, %s", gan.Latent.Size, gan.Latent.Distribution)
+	line("batch", "%d, %s", r.Batch, r.Sampling)
+	line("epochs", "%d", r.Epochs)
+	for i, u := range r.Updates {
+		line(fmt.Sprintf("update %d", i+1), "%s", describe(u))
+	}
+	if r.Simultaneous {
+		line("order", "all updates from the weights before the step, in one forward pass")
+	} else {
+		line("order", "each update after the one before it")
+	}
+	for _, role := range []arch.Role{arch.Discriminator, arch.Generator} {
+		a := r.Adam[role]
+		line(string(role), "Adam, rate %g, beta1 %g, beta2 %g, epsilon %g", a.Rate, a.Beta1, a.Beta2, a.Epsilon)
+	}
+	line("samples", "%dx%d after epoch 1 and every %d", gan.Grid.Rows, gan.Grid.Columns, gan.Grid.Every)
+	return table.Flush()
+}
+
+func describe(u arch.Update) string {
+	loss := "cross-entropy on logits"
+	if u.Epsilon > 0 {
+		loss = fmt.Sprintf("-log(p + %g)", u.Epsilon)
+	}
+	if u.Trains == arch.Generator {
+		return fmt.Sprintf("generator: %s, generated images labelled %g, noise %d", loss, u.FakeLabel, u.Noise+1)
+	}
+	how := "the sum of two means"
+	if u.Joined {
+		how = "one mean over both"
+	}
+	return fmt.Sprintf("discriminator: %s, real images labelled %g, generated %g, %s, noise %d", loss, u.RealLabel, u.FakeLabel, how, u.Noise+1)
+}
+
+func sources(w io.Writer, s arch.Sources) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, topic := range arch.Topics {
+		text := string(s[topic].Source)
+		if remark := s[topic].Remark; remark != "" {
+			text += ": " + remark
+		}
+		fmt.Fprintf(table, "  %s\t%s\n", topic, text)
+	}
+	return table.Flush()
+}
+
+func variants(w io.Writer, gan arch.GAN) error {
+	for _, p := range arch.All() {
+		for _, v := range p.Variants {
+			if p.Name == gan.Name {
+				fmt.Fprintf(w, "\nvariant %s: %s\n", v.Name, v.Doc)
+			}
+		}
+	}
+	return nil
+}
+
+// size prints a shape as 1x28x28.
+func size(s arch.Shape) string {
+	return strings.Trim(strings.ReplaceAll(fmt.Sprint(s), " ", "x"), "[]")
+}

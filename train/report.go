@@ -1,0 +1,118 @@
+package train
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+
+	"github.com/gantrain/gantrain/internal/safefile"
+	"github.com/gantrain/gantrain/train/dataset"
+)
+
+// Report is run.json: what was asked of a run, and how far it came.
+type Report struct {
+	Status    Status    `json:"status"`
+	GAN       string    `json:"gan"`
+	Variant   string    `json:"variant,omitempty"`
+	Arguments string    `json:"arguments,omitempty"` // what differs from the published recipe
+	Seed      uint64    `json:"seed"`
+	Goal      int       `json:"goal"` // steps
+	Step      int       `json:"step"` // of the newest checkpoint
+	Losses    []float64 `json:"losses,omitempty"`
+	Data      Data      `json:"data"`
+	Versions  Versions  `json:"versions"`
+}
+
+// Status says whether a run has ended, and how.
+type Status string
+
+const (
+	Running     Status = "running" // or was killed
+	Interrupted Status = "interrupted"
+	Finished    Status = "finished"
+	Failed      Status = "failed"
+)
+
+// Data is what a run is trained on.
+type Data struct {
+	Name    string `json:"name"`
+	Folder  string `json:"folder,omitempty"` // one's own data
+	Licence string `json:"licence,omitempty"`
+	Images  int    `json:"images"`
+}
+
+// Versions are those of the parts that numbers depend on.
+type Versions struct {
+	Gantrain string `json:"gantrain"`
+	Gorgonia string `json:"gorgonia"`
+	Go       string `json:"go"`
+}
+
+func newReport(m *Model, data *dataset.Images, goal int, source string) Report {
+	return Report{
+		Status: Running, GAN: m.GAN.Name, Variant: m.GAN.Variant, Arguments: m.Arguments,
+		Seed: m.Seed, Goal: goal,
+		Data:     Data{Name: data.Name, Folder: source, Licence: data.Licence, Images: data.Len()},
+		Versions: versions(),
+	}
+}
+
+func versions() Versions {
+	v := Versions{Gantrain: Version()}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		v.Go = info.GoVersion
+		for _, d := range info.Deps {
+			if d.Path == "gorgonia.org/gorgonia" {
+				v.Gorgonia = d.Version
+			}
+		}
+	}
+	return v
+}
+
+const maxReport = 1 << 20 // bytes; a report has some hundred
+
+// ReadReport reads the report of a run folder.
+func ReadReport(folder string) (Report, error) {
+	var r Report
+	path := filepath.Join(folder, "run.json")
+	f, err := os.Open(path)
+	if err != nil {
+		return r, fmt.Errorf("train: %s is no run folder: %w", folder, err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxReport))
+	if err != nil {
+		return r, fmt.Errorf("train: %w", err)
+	}
+	if err := json.Unmarshal(data, &r); err != nil {
+		return r, fmt.Errorf("train: %s is no report of a run: %w", path, err)
+	}
+	return r, nil
+}
+
+func (r Report) write(folder string) error {
+	err := safefile.Write(filepath.Join(folder, "run.json"), func(w io.Writer) error {
+		e := json.NewEncoder(w)
+		e.SetIndent("", "  ")
+		return e.Encode(r)
+	})
+	if err != nil {
+		return fmt.Errorf("train: %w", err)
+	}
+	return nil
+}
+
+// check holds a checkpoint and the data against what the run began with.
+func (r Report) check(m *Model, data *dataset.Images) error {
+	switch {
+	case m.GAN.Name != r.GAN || m.Seed != r.Seed:
+		return fmt.Errorf("its checkpoint is of %s, seed %d; run.json says %s, seed %d", m.GAN.Name, m.Seed, r.GAN, r.Seed)
+	case data.Len() != r.Data.Images:
+		return fmt.Errorf("it was trained on %d images of %s; there are %d now", r.Data.Images, r.Data.Name, data.Len())
+	}
+	return nil
+}

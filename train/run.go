@@ -1,0 +1,314 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/gantrain/gantrain/runtime"
+	"github.com/gantrain/gantrain/train/arch"
+	"github.com/gantrain/gantrain/train/dataset"
+	"github.com/gantrain/gantrain/train/record"
+)
+
+// saveEvery is the longest time of work that a crash can cost.
+const saveEvery = 5 * time.Minute
+
+// Run is a training run in a folder of its own:
+//
+//	run.json            what was asked, on what data, how far it came
+//	generator.onnx      newest; discriminator.onnx beside it
+//	checkpoints/        the newest two, and those that the recipe keeps
+//	samples/            grids from fixed latent vectors; real.png from the data
+//	losses.csv, losses.png
+type Run struct {
+	Folder string
+	// OnStep, if not nil, is called after each step with the losses of its
+	// updates.
+	OnStep func(step int, losses []float64)
+	// Largest is how far the exported models depart from their graphs.
+	Largest float64
+
+	runtime runtime.Options
+	trainer *Trainer
+	report  Report
+	losses  *record.Losses
+	saved   time.Time // when the last checkpoint was written
+}
+
+// NewRun starts a run in a new or empty folder: it writes down what was asked,
+// the first checkpoint, and the untrained models, so that nothing that could
+// keep the trained ones from being exported shows only hours later. goal is
+// the number of steps, source the folder that the data came from, empty for
+// the data set of that name.
+func NewRun(ctx context.Context, folder string, m *Model, data *dataset.Images, goal int, source string, o runtime.Options) (*Run, error) {
+	t, err := NewTrainer(m, data)
+	if err != nil {
+		return nil, err
+	}
+	r := &Run{Folder: folder, runtime: o, trainer: t, report: newReport(m, data, goal, source)}
+	for _, sub := range []string{"checkpoints", "samples"} {
+		if err := os.MkdirAll(filepath.Join(folder, sub), 0o755); err != nil {
+			return nil, fmt.Errorf("train: %w", err)
+		}
+	}
+	if err := r.report.write(folder); err != nil {
+		return nil, err
+	}
+	if r.losses, err = record.Create(r.Path("losses.csv"), lossColumns(m.GAN.Recipe)); err != nil {
+		return nil, err
+	}
+	g := m.GAN
+	if err := record.Grid(r.Path("samples", "real.png"), t.RealImages(), g.Grid.Columns, g.Min, g.Max, g.Grid.Inverted); err != nil {
+		return nil, err
+	}
+	return r, r.save(ctx)
+}
+
+// OpenRun goes on with a run from its newest checkpoint, on the data that
+// [Report] says it was trained on.
+func OpenRun(folder string, data *dataset.Images, o runtime.Options) (*Run, error) {
+	report, err := ReadReport(folder)
+	if err != nil {
+		return nil, err
+	}
+	m, err := LatestModel(folder)
+	if err != nil {
+		return nil, err
+	}
+	if err := report.check(m, data); err != nil {
+		return nil, fmt.Errorf("train: %s: %w", folder, err)
+	}
+	t, err := NewTrainer(m, data)
+	if err != nil {
+		return nil, err
+	}
+	r := &Run{Folder: folder, runtime: o, trainer: t, report: report, saved: time.Now()}
+	if err := record.Truncate(r.Path("losses.csv"), m.Step); err != nil {
+		return nil, err
+	}
+	r.losses, err = record.Open(r.Path("losses.csv"))
+	return r, err
+}
+
+// RemoveRun removes what a run has left in a folder, and nothing else. A folder
+// that holds no run is left alone.
+func RemoveRun(folder string) error {
+	if _, err := os.Stat(filepath.Join(folder, "run.json")); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	// run.json last: until then the folder is known as a run's.
+	for _, name := range []string{
+		"checkpoints", "samples", "losses.csv", "losses.png", "generator.onnx", "discriminator.onnx", "run.json",
+	} {
+		if err := os.RemoveAll(filepath.Join(folder, name)); err != nil {
+			return fmt.Errorf("train: %w", err)
+		}
+	}
+	return nil
+}
+
+// LatestModel reads the newest checkpoint of a run.
+func LatestModel(folder string) (*Model, error) {
+	checkpoints, err := Checkpoints(folder)
+	if err != nil {
+		return nil, err
+	}
+	return LoadModel(checkpoints[len(checkpoints)-1])
+}
+
+// lossColumns names the loss of each update after the network that it trains:
+// d_loss, g_loss, and g_loss2 for a second one.
+func lossColumns(r arch.Recipe) []string {
+	var names []string
+	count := map[arch.Role]int{}
+	for _, u := range r.Updates {
+		count[u.Trains]++
+		name := string(u.Trains[0]) + "_loss"
+		if count[u.Trains] > 1 {
+			name += fmt.Sprint(count[u.Trains])
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
+// Path is a file in the run's folder.
+func (r *Run) Path(parts ...string) string {
+	return filepath.Join(append([]string{r.Folder}, parts...)...)
+}
+
+// Model is the model as far as it has been trained.
+func (r *Run) Model() *Model { return r.trainer.Model }
+
+// LossNames names the losses of a step, as the columns of losses.csv.
+func (r *Run) LossNames() []string { return lossColumns(r.Model().GAN.Recipe) }
+
+// Goal is the step at which the run ends.
+func (r *Run) Goal() int { return r.report.Goal }
+
+// StepsPerEpoch is the number of steps that make an epoch.
+func (r *Run) StepsPerEpoch() int { return r.trainer.StepsPerEpoch() }
+
+// Train trains to the run's goal. When ctx is cancelled it finishes the step,
+// saves, exports and returns the context's error. When the losses diverge, the
+// last good checkpoint stays the newest.
+func (r *Run) Train(ctx context.Context) error {
+	m := r.Model()
+	for m.Step < r.report.Goal && ctx.Err() == nil {
+		losses, err := r.trainer.Step()
+		if err != nil {
+			return r.failed(err)
+		}
+		if err := r.losses.Append(m.Step, losses...); err != nil {
+			return r.failed(err)
+		}
+		r.report.Losses = losses
+		if r.OnStep != nil {
+			r.OnStep(m.Step, losses)
+		}
+		if err := r.keep(ctx); err != nil {
+			return r.failed(err)
+		}
+	}
+	return r.finish(ctx)
+}
+
+// keep writes what is due after a step.
+func (r *Run) keep(ctx context.Context) error {
+	m, perEpoch := r.Model(), r.StepsPerEpoch()
+	switch {
+	case m.Step == r.report.Goal: // finish does
+		return nil
+	case m.Step%perEpoch == 0:
+		if r.sampled(m.Step) {
+			if err := r.sample(); err != nil {
+				return err
+			}
+		}
+		return r.save(ctx)
+	case time.Since(r.saved) > saveEvery:
+		return r.save(ctx)
+	}
+	return nil
+}
+
+// sampled reports whether the recipe wants a grid at a step.
+func (r *Run) sampled(step int) bool {
+	perEpoch := r.StepsPerEpoch()
+	return step > 0 && step%perEpoch == 0 && r.Model().GAN.Grid.Due(step/perEpoch)
+}
+
+func (r *Run) sample() error {
+	images, err := r.trainer.Samples()
+	if err != nil {
+		return err
+	}
+	g := r.Model().GAN
+	path := r.Path("samples", fmt.Sprintf("step-%09d.png", r.Model().Step))
+	return record.Grid(path, images, g.Grid.Columns, g.Min, g.Max, g.Grid.Inverted)
+}
+
+// save writes a checkpoint, the models, the plot and the report, and removes
+// checkpoints that are no longer wanted.
+func (r *Run) save(ctx context.Context) error {
+	m := r.Model()
+	if !m.finite() {
+		return &Diverged{m.Step, r.report.Losses}
+	}
+	if err := r.losses.Sync(); err != nil {
+		return err
+	}
+	if err := m.Save(r.Path("checkpoints", checkpointName(m.Step))); err != nil {
+		return err
+	}
+	r.saved = time.Now()
+	r.report.Step = m.Step
+	if err := r.prune(); err != nil {
+		return err
+	}
+	if err := r.export(ctx); err != nil {
+		return err
+	}
+	if m.Step > 0 {
+		if err := record.PlotLosses(r.Path("losses.csv"), r.Path("losses.png"), m.GAN.Name); err != nil {
+			return err
+		}
+	}
+	return r.report.write(r.Folder)
+}
+
+func (r *Run) prune() error {
+	checkpoints, err := Checkpoints(r.Folder)
+	if err != nil {
+		return err
+	}
+	for _, path := range checkpoints[:max(len(checkpoints)-2, 0)] {
+		var step int
+		name := filepath.Base(path)
+		if _, err := fmt.Sscanf(name, "step-%d.safetensors", &step); err != nil {
+			continue // not one that a run has written
+		}
+		if r.Model().GAN.Grid.Keep && r.sampled(step) {
+			continue
+		}
+		if err := os.Remove(path); err != nil {
+			return fmt.Errorf("train: %w", err)
+		}
+	}
+	return nil
+}
+
+func (r *Run) export(ctx context.Context) error {
+	r.Largest = 0
+	for _, role := range []arch.Role{arch.Generator, arch.Discriminator} {
+		// An interrupted run exports all the same.
+		report, err := r.Model().Export(context.WithoutCancel(ctx), role, r.Path(string(role)+".onnx"), r.runtime)
+		if err != nil {
+			return err
+		}
+		r.Largest = max(r.Largest, report.Largest())
+	}
+	return nil
+}
+
+// finish ends the run for now.
+func (r *Run) finish(ctx context.Context) error {
+	m := r.Model()
+	r.report.Status = Interrupted
+	if m.Step >= r.report.Goal {
+		r.report.Status = Finished
+	}
+	if m.Step > 0 {
+		if err := r.sample(); err != nil {
+			return r.failed(err)
+		}
+	}
+	if err := r.save(ctx); err != nil {
+		return r.failed(err)
+	}
+	if r.report.Status == Interrupted {
+		return ctx.Err()
+	}
+	return nil
+}
+
+// failed notes that the run broke off and adds where it can go on from.
+func (r *Run) failed(err error) error {
+	r.report.Status = Failed
+	_ = r.losses.Sync()          // err is the one to tell
+	_ = r.report.write(r.Folder) // likewise
+	if checkpoints, listErr := Checkpoints(r.Folder); listErr == nil {
+		last := slices.Max(checkpoints)
+		err = fmt.Errorf("%w; the last good checkpoint is %s", err, last)
+	}
+	return err
+}
+
+// Close ends the use of the run.
+func (r *Run) Close() error { return errors.Join(r.losses.Close(), r.trainer.Close()) }
