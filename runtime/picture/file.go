@@ -2,6 +2,7 @@ package picture
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"image"
 	_ "image/jpeg" // Read takes both
@@ -71,7 +72,7 @@ func Read(path string) (image.Image, error) {
 }
 
 func undecodable(path string, err error) error {
-	if err == image.ErrFormat {
+	if errors.Is(err, image.ErrFormat) {
 		return fmt.Errorf("picture: %s: neither PNG nor JPEG", path)
 	}
 	return fmt.Errorf("picture: %s: %w", path, err)
