@@ -29,8 +29,6 @@ type recipe struct {
 	arguments            string // those that change numbers
 }
 
-const maxBatch = 1 << 16
-
 func recipeOf(c *cli.Context) (recipe, error) {
 	r := recipe{rates: map[arch.Role]float64{}}
 	var arguments []string
@@ -40,8 +38,8 @@ func recipeOf(c *cli.Context) (recipe, error) {
 			return r, command.Usage(c, "--%s %d: want at least 1", name, *field)
 		}
 	}
-	if r.batch > maxBatch {
-		return r, command.Usage(c, "--batch %d: want at most %d", r.batch, maxBatch)
+	if r.batch > arch.MaxBatch {
+		return r, command.Usage(c, "--batch %d: want at most %d", r.batch, arch.MaxBatch)
 	}
 	if r.batch > 0 {
 		arguments = append(arguments, fmt.Sprintf("batch=%d", r.batch))

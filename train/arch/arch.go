@@ -144,6 +144,9 @@ func (g GAN) Check() error {
 	if !slices.Equal(g.Generator.Input, Shape{g.Latent.Size}) {
 		return fmt.Errorf("%s: generator: takes %v, the latent size is %d", g.Name, g.Generator.Input, g.Latent.Size)
 	}
+	if d := g.Latent.Distribution; d != "normal" && d != "uniform" {
+		return fmt.Errorf("%s: latent vectors are %q, want \"normal\" or \"uniform\"", g.Name, d)
+	}
 	if !slices.Equal(g.Discriminator.Input, g.Image) {
 		return fmt.Errorf("%s: discriminator: takes %v, images are %v", g.Name, g.Discriminator.Input, g.Image)
 	}

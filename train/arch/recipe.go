@@ -65,9 +65,17 @@ func (r Recipe) StepsPerEpoch(images int) int {
 	return images / r.Batch
 }
 
+// MaxBatch bounds a recipe's batch, and so what a stored one can make us
+// allocate.
+const MaxBatch = 1 << 16
+
+// maxNoise bounds the numbers of an update's latent vectors: each has a random
+// stream of its own, and streams are numbered.
+const maxNoise = 64
+
 func (r Recipe) check() error {
-	if r.Batch < 1 {
-		return fmt.Errorf("batch of %d, want at least 1", r.Batch)
+	if r.Batch < 1 || r.Batch > MaxBatch {
+		return fmt.Errorf("batch of %d, want 1 to %d", r.Batch, MaxBatch)
 	}
 	if r.Epochs < 1 {
 		return fmt.Errorf("%d epochs, want at least 1", r.Epochs)
@@ -79,6 +87,9 @@ func (r Recipe) check() error {
 		return fmt.Errorf("no updates")
 	}
 	for i, u := range r.Updates {
+		if u.Trains != Generator && u.Trains != Discriminator {
+			return fmt.Errorf("update %d trains %q, want %q or %q", i+1, u.Trains, Generator, Discriminator)
+		}
 		a, ok := r.Adam[u.Trains]
 		if !ok {
 			return fmt.Errorf("update %d trains %q, which has no optimiser", i+1, u.Trains)
@@ -86,7 +97,10 @@ func (r Recipe) check() error {
 		if err := a.check(); err != nil {
 			return fmt.Errorf("%s: %w", u.Trains, err)
 		}
-		if u.Epsilon < 0 || u.RealLabel < 0 || u.RealLabel > 1 || u.FakeLabel < 0 || u.FakeLabel > 1 {
+		if u.Noise < 0 || u.Noise >= maxNoise {
+			return fmt.Errorf("update %d: noise %d is not in [0, %d)", i+1, u.Noise, maxNoise)
+		}
+		if !(u.Epsilon >= 0 && u.RealLabel >= 0 && u.RealLabel <= 1 && u.FakeLabel >= 0 && u.FakeLabel <= 1) {
 			return fmt.Errorf("update %d: labels %g and %g, epsilon %g: want labels in [0, 1], epsilon at least 0",
 				i+1, u.RealLabel, u.FakeLabel, u.Epsilon)
 		}
