@@ -36,7 +36,7 @@ func TestBroken(t *testing.T) {
 		t.Fatal(err)
 	}
 	nan := math.NaN()
-	grow := ConvTranspose2D{Filters: 1, Kernel: 5, Stride: 1 << 10}
+	grow := ConvTranspose2D{Filters: 2, Kernel: 5, Stride: 1 << 10}
 	generator := func(i int, l Layer) func(*GAN) { return func(g *GAN) { g.Generator.Layers[i] = l } }
 	discriminator := func(i int, l Layer) func(*GAN) { return func(g *GAN) { g.Discriminator.Layers[i] = l } }
 	recipe := func(change func(*Recipe)) func(*GAN) { return func(g *GAN) { change(&g.Recipe) } }
@@ -63,7 +63,7 @@ func TestBroken(t *testing.T) {
 		"generator: layer deconv1: takes [channels height width], not [32]: reshape before it":     generator(3, Tanh{}),
 		"generator: layer deconv1: 0 filters":                                                      generator(4, ConvTranspose2D{Kernel: 5, Stride: 2}),
 		"generator: layer deconv1: shape [67108864 8 8] is empty or holds more than":               generator(4, ConvTranspose2D{Filters: 1 << 26, Kernel: 5, Stride: 2}),
-		"generator: layer deconv2: shape [1 8192 8192] is empty or holds more":                     generator(5, grow),
+		"generator: layer deconv2: shape [2 8192 8192] is empty or holds more":                     generator(5, grow),
 		"generator: layer deconv1: kernel of 100000":                                               generator(4, ConvTranspose2D{Filters: 1, Kernel: 100000, Stride: 2}),
 		"generator: its layers must end in shape [1 8 8]":                                          generator(4, ConvTranspose2D{Filters: 3, Kernel: 5, Stride: 2}),
 		"discriminator: layer conv1: kernel of 0":                                                  discriminator(0, Conv2D{Filters: 3, Stride: 2}),
