@@ -80,11 +80,14 @@ func batchNormKernel[F float](epsilon float64) kernel[F] {
 	return func(y array[F], in []array[F]) {
 		x, gamma, beta, mean, variance := in[0].data, in[1].data, in[2].data, in[3].data, in[4].data
 		l := layoutOf(in[0].shape)
-		l.eachChannel(func(c int) {
+		a, b := make([]F, l.c), make([]F, l.c)
+		for c := range l.c {
 			scale := float64(gamma[c]) * inverseDeviation(variance[c], epsilon)
-			a, b := F(scale), F(float64(beta[c])-float64(mean[c])*scale)
-			for n := range l.n {
-				from := l.at(n, c)
+			a[c], b[c] = F(scale), F(float64(beta[c])-float64(mean[c])*scale)
+		}
+		l.eachExample(func(n int) {
+			for c := range l.c {
+				from, a, b := l.at(n, c), a[c], b[c]
 				out := y.data[from : from+l.size]
 				for i, v := range x[from : from+l.size] {
 					out[i] = a*v + b

@@ -110,19 +110,22 @@ func batchNormGradXKernel[F float](o *batchNormGradX) kernel[F] {
 	return func(dx array[F], in []array[F]) {
 		x, gamma, mean, variance, dy := in[0].data, in[1].data, in[2].data, in[3].data, in[4].data
 		l := layoutOf(in[0].shape)
+		type terms struct{ scale, mean, meanDy, slope float64 }
+		channels := make([]terms, l.c)
 		l.eachChannel(func(c int) {
 			r, m := inverseDeviation(variance[c], o.Epsilon), float64(mean[c])
-			scale := float64(gamma[c]) * r
-			var meanDy, meanDyH float64
+			t := terms{scale: float64(gamma[c]) * r, mean: m}
 			if o.Training {
 				sum, sumH := sumsWithNormalised(l, c, x, dy, m, r)
 				values := float64(l.n * l.size)
-				meanDy, meanDyH = sum/values, sumH/values
+				t.meanDy, t.slope = sum/values, sumH/values*r
 			}
-			for n := range l.n {
+			channels[c] = t
+		})
+		l.eachExample(func(n int) {
+			for c, t := range channels {
 				for i := l.at(n, c); i < l.at(n, c)+l.size; i++ {
-					h := (float64(x[i]) - m) * r
-					dx.data[i] = F(scale * (float64(dy[i]) - meanDy - h*meanDyH))
+					dx.data[i] = F(t.scale * (float64(dy[i]) - t.meanDy - (float64(x[i])-t.mean)*t.slope))
 				}
 			}
 		})

@@ -102,6 +102,16 @@ func layoutOf(s tensor.Shape) layout {
 // at is the offset of a channel's first value.
 func (l layout) at(n, c int) int { return (n*l.c + c) * l.size }
 
+// eachExample runs f for every n, on all cores. Where channels are single
+// values, it goes through memory in order, which eachChannel does not.
+func (l layout) eachExample(f func(n int)) {
+	parallel(l.n, elementGrain/max(l.c*l.size, 1)+1, func(from, to int) {
+		for n := from; n < to; n++ {
+			f(n)
+		}
+	})
+}
+
 // eachChannel runs f for every channel, on all cores.
 func (l layout) eachChannel(f func(c int)) {
 	parallel(l.c, elementGrain/max(l.n*l.size, 1)+1, func(from, to int) {

@@ -20,7 +20,6 @@ import (
 type conv2D struct {
 	operator
 	Geometry
-	scratch
 }
 
 var (
@@ -99,12 +98,13 @@ func conv2DKernel[F float](o *conv2D) kernel[F] {
 		picture := p.channels * p.height * p.width
 		p.groups(batch, func(from, to int) {
 			n := to - from
-			col := floats[F](&o.columns, p.kernelSize*n*p.places)
-			unfold(col, x.data[from*picture:to*picture], p, n)
-			out := floats[F](&o.group, channels*n*p.places)
-			gemm(w, matrix[F]{rows: p.kernelSize, cols: n * p.places, data: col}, 0,
-				matrix[F]{rows: channels, cols: n * p.places, data: out})
-			deinterleave(y.data[from*channels*p.places:], out, n, channels, p.places)
+			col := borrowMatrix[F](p.kernelSize, n*p.places)
+			defer giveBack(col.data)
+			unfold(col.data, x.data[from*picture:to*picture], p, n)
+			out := borrowMatrix[F](channels, n*p.places)
+			defer giveBack(out.data)
+			gemm(w, col, 0, out)
+			deinterleave(y.data[from*channels*p.places:], out.data, n, channels, p.places)
 		})
 		if len(in) == 3 {
 			addChannels(y, in[2].data)
@@ -115,8 +115,8 @@ func conv2DKernel[F float](o *conv2D) kernel[F] {
 // addChannels adds b[c] to every value of channel c.
 func addChannels[F float](y array[F], b []F) {
 	l := layoutOf(y.shape)
-	l.eachChannel(func(c int) {
-		for n := range l.n {
+	l.eachExample(func(n int) {
+		for c := range l.c {
 			span := y.data[l.at(n, c) : l.at(n, c)+l.size]
 			for i := range span {
 				span[i] += b[c]

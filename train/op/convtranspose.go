@@ -22,7 +22,6 @@ type convTranspose2D struct {
 	operator
 	Geometry
 	height, width int // H, W
-	scratch
 }
 
 var (
@@ -118,12 +117,13 @@ func convTransposeKernel[F float](o *convTranspose2D) kernel[F] {
 		clear(y.data)
 		p.groups(batch, func(from, to int) {
 			n := to - from
-			small := floats[F](&o.group, channels*n*p.places)
-			interleave(small, x.data[from*channels*p.places:], n, channels, p.places)
-			col := floats[F](&o.columns, p.kernelSize*n*p.places)
-			gemm(w.t(), matrix[F]{rows: channels, cols: n * p.places, data: small}, 0,
-				matrix[F]{rows: p.kernelSize, cols: n * p.places, data: col})
-			fold(y.data[from*picture:to*picture], col, p, n)
+			small := borrowMatrix[F](channels, n*p.places)
+			defer giveBack(small.data)
+			interleave(small.data, x.data[from*channels*p.places:], n, channels, p.places)
+			col := borrowMatrix[F](p.kernelSize, n*p.places)
+			defer giveBack(col.data)
+			gemm(w.t(), small, 0, col)
+			fold(y.data[from*picture:to*picture], col.data, p, n)
 		})
 		if len(in) == 3 {
 			addChannels(y, in[2].data)

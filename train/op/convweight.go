@@ -17,7 +17,6 @@ import (
 type convWeight struct {
 	operator
 	Geometry
-	scratch
 }
 
 var (
@@ -93,12 +92,13 @@ func convWeightKernel[F float](o *convWeight) kernel[F] {
 		clear(y.data)
 		p.groups(batch, func(from, to int) {
 			n := to - from
-			col := floats[F](&o.columns, p.kernelSize*n*p.places)
-			unfold(col, large.data[from*picture:to*picture], p, n)
-			group := floats[F](&o.group, channels*n*p.places)
-			interleave(group, small.data[from*channels*p.places:], n, channels, p.places)
-			cols := matrix[F]{rows: p.kernelSize, cols: n * p.places, data: col}
-			gemm(matrix[F]{rows: channels, cols: n * p.places, data: group}, cols.t(), 1, asMatrix(y))
+			col := borrowMatrix[F](p.kernelSize, n*p.places)
+			defer giveBack(col.data)
+			unfold(col.data, large.data[from*picture:to*picture], p, n)
+			group := borrowMatrix[F](channels, n*p.places)
+			defer giveBack(group.data)
+			interleave(group.data, small.data[from*channels*p.places:], n, channels, p.places)
+			gemm(group, col.t(), 1, asMatrix(y))
 		})
 	}
 }

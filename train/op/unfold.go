@@ -118,26 +118,15 @@ func (p patches) inside(x0 int) (from, to int) {
 // interleave copies pictures x [n, C, P] into m [C, n, P], the layout of a
 // matrix product's operand over a whole group; deinterleave copies back.
 func interleave[F float](m, x []F, n, channels, places int) {
-	for i := range n {
-		for c := range channels {
-			copy(m[(c*n+i)*places:(c*n+i+1)*places], x[(i*channels+c)*places:])
+	parallel(channels, elementGrain/(n*places)+1, func(from, to int) {
+		for c := from; c < to; c++ {
+			for i := range n {
+				copy(m[(c*n+i)*places:(c*n+i+1)*places], x[(i*channels+c)*places:])
+			}
 		}
-	}
+	})
 }
 
 func deinterleave[F float](x, m []F, n, channels, places int) {
 	interleave(x, m, channels, n, places)
-}
-
-// scratch is working memory that an operator keeps from one run to the next.
-type scratch struct{ columns, group any }
-
-// floats returns n elements of undefined content out of a slot of the scratch.
-func floats[F float](slot *any, n int) []F {
-	b, ok := (*slot).([]F)
-	if !ok || cap(b) < n {
-		b = make([]F, n)
-		*slot = b
-	}
-	return b[:n]
 }
