@@ -1,0 +1,193 @@
+package nn_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/gantrain/gantrain/train/arch"
+	"github.com/gantrain/gantrain/train/nn"
+)
+
+// Two networks of a few units that have every layer between them, odd sizes,
+// strides that leave uneven borders, and a normalisation of each rank.
+var (
+	smallGenerator = arch.Network{Input: arch.Shape{5}, Layers: arch.Layers{
+		arch.Dense{Units: 18, Init: arch.Glorot}, arch.BatchNorm{Momentum: 0.9, Epsilon: 1e-3}, arch.LeakyReLU{Slope: 0.3},
+		arch.Reshape{Shape: arch.Shape{2, 3, 3}},
+		arch.ConvTranspose2D{Filters: 3, Kernel: 4, Stride: 1, NoBias: true, Init: arch.Glorot},
+		arch.BatchNorm{Momentum: 0.99, Epsilon: 1e-2}, arch.ReLU{}, arch.Dropout{Rate: 0.25},
+		arch.ConvTranspose2D{Filters: 1, Kernel: 5, Stride: 2, Init: arch.Glorot}, arch.Tanh{},
+	}}
+	smallDiscriminator = arch.Network{Input: arch.Shape{2, 7, 6}, Layers: arch.Layers{
+		arch.Conv2D{Filters: 3, Kernel: 5, Stride: 2, Init: arch.Glorot}, arch.LeakyReLU{Slope: 0.2}, arch.Dropout{Rate: 0.3},
+		arch.Conv2D{Filters: 2, Kernel: 3, Stride: 3, NoBias: true, Init: arch.Glorot}, arch.BatchNorm{Momentum: 0.8, Epsilon: 1e-3},
+		arch.Flatten{}, arch.Dense{Units: 1, Init: arch.Glorot}, arch.Sigmoid{},
+	}}
+)
+
+const tolerance = 1e-12 // float64 on both sides, sums of some hundred terms
+
+func TestInferenceIsTheFormula(t *testing.T) {
+	for role, net := range map[arch.Role]arch.Network{arch.Generator: smallGenerator, arch.Discriminator: smallDiscriminator} {
+		values, plain := double(used(t, role, net))
+		for _, n := range []int{1, 4} {
+			g, err := nn.NewInference(role, net, values, n)
+			if err != nil {
+				t.Fatal(err)
+			}
+			x, rows := batch(n, net.Input)
+			want := naive{role: role, params: plain}.run(net, rows)
+			for range 2 { // the graph can be run again
+				y, err := g.Run(x)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if d := departure(t, y.Data().([]float64), want...); !(d <= tolerance) {
+					t.Errorf("%s at batch %d departs from the formula by %.1e", role, n, d)
+				}
+			}
+		}
+	}
+}
+
+// A network in training, applied twice as a discriminator is to real and to
+// generated images: each time with statistics of its own batch, the running
+// ones moving on from the first to the second.
+func TestTrainingIsTheFormula(t *testing.T) {
+	for role, net := range map[arch.Role]arch.Network{arch.Generator: smallGenerator, arch.Discriminator: smallDiscriminator} {
+		t.Run(string(role), func(t *testing.T) {
+			values, plain := double(used(t, role, net))
+			g := gorgonia.NewGraph()
+			n, err := nn.New(g, role, net, tensor.Float64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range append(n.Weights(), n.Statistics()...) {
+				let(t, p.Node, values[p.Name])
+			}
+			read := map[string]*gorgonia.Value{}
+			keep := func(name string, node *gorgonia.Node) {
+				var v gorgonia.Value
+				read[name] = &v
+				gorgonia.Read(node, read[name])
+			}
+			want := map[string][][]float64{}
+			for pass, size := range []int{3, 4} {
+				masks, masker := drawMasks(t, g, pass)
+				x, rows := batch(size, net.Input)
+				in := nn.Input(g, fmt.Sprint("x", pass), tensor.Float64, x.Shape()...)
+				let(t, in, x)
+				y, err := n.Train(in, masker)
+				if err != nil {
+					t.Fatal(err)
+				}
+				name := fmt.Sprint("output ", pass)
+				keep(name, y.Node)
+				want[name] = naive{role, plain, masks}.run(net, rows)
+			}
+			for _, p := range n.Statistics() {
+				keep(p.Name, p.Node)
+				want[p.Name] = [][]float64{plain[p.Name]}
+			}
+			vm := gorgonia.NewTapeMachine(g)
+			defer vm.Close()
+			if err := vm.RunAll(); err != nil {
+				t.Fatal(err)
+			}
+			for name, v := range read {
+				if d := departure(t, (*v).Data().([]float64), want[name]...); !(d <= tolerance) {
+					t.Errorf("%s departs from the formula by %.1e", name, d)
+				}
+			}
+		})
+	}
+}
+
+func let(t *testing.T, n *gorgonia.Node, v gorgonia.Value) {
+	t.Helper()
+	if err := gorgonia.Let(n, v); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// drawMasks returns the masks of a pass, filled in as the masker is asked.
+func drawMasks(t *testing.T, g *gorgonia.ExprGraph, pass int) (map[string][]uint8, nn.Masker) {
+	masks := map[string][]uint8{}
+	r := rand.New(rand.NewPCG(uint64(pass), 4))
+	return masks, func(layer string, rate float64, shape tensor.Shape) *gorgonia.Node {
+		mask := make([]uint8, shape.TotalSize())
+		for i := range mask {
+			if r.Float64() >= rate {
+				mask[i] = 1
+			}
+		}
+		masks[layer] = mask
+		n := nn.Input(g, fmt.Sprintf("mask/%d/%s", pass, layer), tensor.Uint8, shape...)
+		let(t, n, tensor.New(tensor.WithShape(shape...), tensor.WithBacking(mask)))
+		return n
+	}
+}
+
+func TestLogitIsTheSigmoidsInput(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		net  arch.Network
+		ends bool // in a sigmoid
+	}{
+		{"sigmoid last", smallDiscriminator, true},
+		{"logits", arch.Network{Input: arch.Shape{3}, Layers: arch.Layers{arch.Sigmoid{}, arch.Dense{Units: 1}}}, false},
+	} {
+		g := gorgonia.NewGraph()
+		n, err := nn.New(g, arch.Discriminator, c.net, tensor.Float32)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := n.Infer(nn.Input(g, "x", tensor.Float32, append([]int{2}, c.net.Input...)...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if (out.Node != out.Logit) != c.ends {
+			t.Errorf("%s: the logit is a node of its own: %v, want %v", c.name, out.Node != out.Logit, c.ends)
+		}
+	}
+}
+
+func TestNamesOfInputsAndOutputs(t *testing.T) {
+	logits := arch.Network{Input: smallDiscriminator.Input, Layers: smallDiscriminator.Layers[:len(smallDiscriminator.Layers)-1]}
+	for _, c := range []struct {
+		role arch.Role
+		net  arch.Network
+		want [2]string
+	}{
+		{arch.Generator, smallGenerator, [2]string{"z", "image"}},
+		{arch.Discriminator, smallDiscriminator, [2]string{"image", "probability"}},
+		{arch.Discriminator, logits, [2]string{"image", "logit"}},
+	} {
+		g, err := nn.NewInference(c.role, c.net, used(t, c.role, c.net), 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(c.want, [2]string{g.Inputs[0].Name, g.Outputs[0].Name}); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", c.role, diff)
+		}
+	}
+}
+
+func TestInferenceErrors(t *testing.T) {
+	values := used(t, arch.Generator, smallGenerator)
+	delete(values, "generator/deconv2/bias")
+	_, err := nn.NewInference(arch.Generator, smallGenerator, values, 1)
+	if want := "nn: no value for generator/deconv2/bias"; err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
+	}
+	broken := arch.Network{Input: arch.Shape{5}, Layers: arch.Layers{arch.Dense{Units: 3}, arch.Conv2D{Filters: 1, Kernel: 3, Stride: 1}}}
+	_, err = nn.NewInference(arch.Generator, broken, nil, 1)
+	if want := "nn: generator: layer conv1: takes [channels height width], not [3]: reshape before it"; err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
+	}
+}
