@@ -3,7 +3,6 @@ package export
 import (
 	"fmt"
 
-	"google.golang.org/protobuf/proto"
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
@@ -118,7 +117,7 @@ func (l *Lowering) fail(err error) {
 
 // Int is an integer attribute.
 func Int(name string, v int) *onnxpb.AttributeProto {
-	return &onnxpb.AttributeProto{Name: name, Type: onnxpb.AttributeProto_INT, I: proto.Int64(int64(v))}
+	return &onnxpb.AttributeProto{Name: name, Type: onnxpb.AttributeProto_INT, I: new(int64(v))}
 }
 
 // Ints is an attribute that holds a list of integers.
@@ -132,5 +131,5 @@ func Ints(name string, v ...int) *onnxpb.AttributeProto {
 
 // Float is a float attribute. ONNX stores it in single precision.
 func Float(name string, v float64) *onnxpb.AttributeProto {
-	return &onnxpb.AttributeProto{Name: name, Type: onnxpb.AttributeProto_FLOAT, F: proto.Float32(float32(v))}
+	return &onnxpb.AttributeProto{Name: name, Type: onnxpb.AttributeProto_FLOAT, F: new(float32(v))}
 }

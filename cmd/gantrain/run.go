@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/gantrain/gantrain/cmd/internal/command"
 	"github.com/gantrain/gantrain/runtime"
@@ -74,6 +75,7 @@ func trainRun(ctx context.Context, run *train.Run, stdout, stderr io.Writer) err
 		progress.Note(strings.Join(words, " "))
 		progress.Set(step)
 	}
+	first, start := m.Step, time.Now()
 	err := run.Train(ctx)
 	progress.Close()
 	err = errors.Join(err, run.Close())
@@ -84,7 +86,8 @@ func trainRun(ctx context.Context, run *train.Run, stdout, stderr io.Writer) err
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "trained for %d steps\n", m.Step)
+	done, took := m.Step-first, time.Since(start)
+	fmt.Fprintf(stdout, "trained for %d steps in %v, %.3g steps/s\n", done, took.Round(time.Second), float64(done)/took.Seconds())
 	fmt.Fprintf(stdout, "%s: on ONNX Runtime within %.1e of its graph\n", run.Path("generator.onnx"), run.Largest)
 	fmt.Fprintf(stdout, "%s: beside it; samples, losses and checkpoints too\n", run.Path("discriminator.onnx"))
 	fmt.Fprintf(stdout, "make digits: ganinfer generate %s -n 64 --out %s\n", run.Path("generator.onnx"), run.Path("digits"))
