@@ -90,8 +90,8 @@ func Compare(have, want *tensor.Dense) (float64, error) {
 	largest, difference := 1.0, 0.0
 	for i := range a {
 		d := math.Abs(float64(a[i]) - float64(b[i]))
-		if math.IsNaN(d) {
-			return d, nil
+		if math.IsNaN(d) || math.IsInf(d, 0) {
+			return math.NaN(), nil
 		}
 		difference = math.Max(difference, d)
 		largest = math.Max(largest, math.Abs(float64(b[i])))
