@@ -36,7 +36,7 @@ type operand struct {
 
 // Tolerances are for max|a-b| / max(1, max|b|).
 const (
-	forwardTolerance  = 1e-12 // float64, sums of up to 43,120 terms of size 1
+	forwardTolerance  = 1e-12 // float64, sums of up to 10,976 terms of size 1
 	gradientTolerance = 1e-6  // as promised; the differences themselves are good to about 1e-10
 	onnxTolerance     = 1e-5  // as promised; both sides in float32
 )
