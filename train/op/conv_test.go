@@ -33,6 +33,7 @@ var convCases = []convCase{
 	{"kernel above the picture", 2, 2, 3, 2, 3, geometry(5, 4, 1, 1, 2, 2, 2, 2), true, false},
 	{"5x5 on one pixel", 2, 2, 2, 1, 1, geometry(5, 5, 1, 1, 2, 2, 2, 2), true, false},
 	{"5x5 on one pixel, stride 2", 1, 1, 2, 1, 1, geometry(5, 5, 2, 2, 2, 2, 2, 2), false, false},
+	{"pads above the kernel", 2, 2, 2, 4, 3, geometry(2, 2, 1, 2, 3, 2, 2, 4), true, false},
 	{"one place", 2, 2, 3, 4, 4, geometry(4, 4, 1, 1), true, false},
 	{"several groups", 14, 8, 2, 28, 28, op.Same(28, 28, [2]int{5, 5}, [2]int{1, 1}), true, true},
 	{"several groups, stride 2", 48, 8, 2, 28, 31, op.Same(28, 31, [2]int{5, 5}, [2]int{2, 2}), false, true},

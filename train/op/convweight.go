@@ -1,6 +1,8 @@
 package op
 
 import (
+	"fmt"
+
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
@@ -68,10 +70,12 @@ func (o *convWeight) Lower(l *export.Lowering) error {
 	bottom := o.Kernel[0] + (small[2]-1)*o.Stride[0] - large[2] - o.Top
 	right := o.Kernel[1] + (small[3]-1)*o.Stride[1] - large[3] - o.Left
 	if bottom < 0 || right < 0 { // not even all of the picture is used
+		height, width := large[2]+min(bottom, 0), large[3]+min(right, 0)
+		if height < 1 || width < 1 {
+			return fmt.Errorf("the kernel never leaves the pads")
+		}
 		x = l.Add("Slice", []string{
-			x, l.Ints("starts", 0, 0),
-			l.Ints("ends", int64(large[2]+min(bottom, 0)), int64(large[3]+min(right, 0))),
-			l.Ints("axes", 2, 3),
+			x, l.Ints("starts", 0, 0), l.Ints("ends", int64(height), int64(width)), l.Ints("axes", 2, 3),
 		})
 	}
 	w := l.Add("Conv", []string{x, kernel},

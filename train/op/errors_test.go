@@ -7,6 +7,7 @@ import (
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
+	"github.com/gantrain/gantrain/export"
 	"github.com/gantrain/gantrain/train/op"
 )
 
@@ -84,6 +85,24 @@ func TestRefusals(t *testing.T) {
 		case c.err.Error() != c.want:
 			t.Errorf("error %q, want %q", c.err, c.want)
 		}
+	}
+}
+
+// TestConvWeightOnPadsAlone: a kernel in one place, above and left of the
+// picture. The gradient is 0; ONNX has no form for it.
+func TestConvWeightOnPadsAlone(t *testing.T) {
+	g := gorgonia.NewGraph()
+	large, small := leaf(g, 1, 2, 1, 1), leaf(g, 1, 3, 1, 1)
+	w, err := op.ConvWeight(large, small, geometry(2, 2, 5, 5, 3, 3, 0, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = export.Graph(export.Model{
+		Inputs:  []export.Port{{Name: "large", Node: large}, {Name: "small", Node: small}},
+		Outputs: []export.Port{{Name: "w", Node: w}},
+	})
+	if err == nil || !strings.HasSuffix(err.Error(), "the kernel never leaves the pads") {
+		t.Errorf("error %v", err)
 	}
 }
 
