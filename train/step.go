@@ -96,7 +96,13 @@ func (b *planner) update(index int, u arch.Update) (engine.Update, error) {
 	if err != nil {
 		return engine.Update{}, err
 	}
-	for _, p := range append(g.gen.Statistics(), g.disc.Statistics()...) {
+	moved := append(g.gen.Statistics(), g.disc.Statistics()...)
+	if b.gan.Recipe.Simultaneous {
+		// The updates share one forward pass, of which only a network's own
+		// has all: the generator's knows nothing of the real images.
+		moved = trained.Statistics()
+	}
+	for _, p := range moved {
 		if p.Node.Op() != nil { // moved on by a forward pass in training
 			updated = append(updated, export.Port{Name: p.Name, Node: p.Node})
 		}

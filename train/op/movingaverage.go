@@ -17,11 +17,15 @@ type movingAverage struct {
 	decay float64
 }
 
-var _ export.Operator = (*movingAverage)(nil)
+var (
+	_ gorgonia.SDOp   = (*movingAverage)(nil)
+	_ export.Operator = (*movingAverage)(nil)
+)
 
 type decayAttr struct{ Decay float64 }
 
-// MovingAverage moves old towards x.
+// MovingAverage moves old towards x. It has no gradient: an average is kept
+// beside what is differentiated.
 func MovingAverage(old, x *gorgonia.Node, decay float64) (*gorgonia.Node, error) {
 	o := newOperator("MovingAverage", decayAttr{decay}, like(x), like(x), like(x))
 	return apply(&movingAverage{elementwise{o}, decay}, old, x)
@@ -29,6 +33,12 @@ func MovingAverage(old, x *gorgonia.Node, decay float64) (*gorgonia.Node, error)
 
 func (o *movingAverage) Do(in ...gorgonia.Value) (gorgonia.Value, error) {
 	return run(o, in, movingAverageKernel[float32](o.decay), movingAverageKernel[float64](o.decay))
+}
+
+func (o *movingAverage) DiffWRT(int) []bool { return []bool{false, false} }
+
+func (o *movingAverage) SymDiff(gorgonia.Nodes, *gorgonia.Node, *gorgonia.Node) (gorgonia.Nodes, error) {
+	return gorgonia.Nodes{nil, nil}, nil
 }
 
 func (o *movingAverage) Lower(l *export.Lowering) error {
