@@ -81,7 +81,7 @@ func (w *writer) node(n *gorgonia.Node) error {
 	for _, c := range in {
 		w.batch[n] = w.batch[n] || w.batch[c]
 	}
-	op, ok := n.Op().(Operator)
+	lower, ok := lowering(n.Op())
 	if !ok {
 		return fmt.Errorf("export: %s: operator %T has no ONNX form", describe(n), n.Op())
 	}
@@ -93,7 +93,7 @@ func (w *writer) node(n *gorgonia.Node) error {
 		w.rename(n, name)
 	}
 	l := &Lowering{w: w, node: n, in: in, scope: name}
-	if err := op.Lower(l); err != nil {
+	if err := lower(l); err != nil {
 		return fmt.Errorf("export: %s: %w", describe(n), err)
 	}
 	if !l.done {
@@ -125,14 +125,21 @@ func (w *writer) initializer(name string, v *tensor.Dense) (string, error) {
 }
 
 // named returns the name that a node was given, if it was given one. Gorgonia
-// makes up "operator(inputs)" for the others, inputs included.
+// makes up "operator(inputs)" for the others, inputs included, and calls a
+// constant by its printed value.
 func named(n *gorgonia.Node) (string, bool) {
 	name := n.Name()
+	if c, ok := n.Op().(interface{ Value() gorgonia.Value }); ok {
+		return name, name != fmt.Sprint(c.Value())
+	}
 	return name, !strings.HasPrefix(name, fmt.Sprintf("%s(", n.Op()))
 }
 
 // kind is the operator's name without its attributes.
 func kind(n *gorgonia.Node) string {
+	if name := stockName(n.Op()); name != "" {
+		return name
+	}
 	s := n.Op().String()
 	if i := strings.IndexAny(s, "{("); i > 0 {
 		s = s[:i]
