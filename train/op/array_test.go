@@ -32,7 +32,6 @@ func (a array) index(place []int) int {
 
 func (a array) at(place ...int) float64     { return a.data[a.index(place)] }
 func (a array) add(v float64, place ...int) { a.data[a.index(place)] += v }
-func (a array) clone() array                { return array{a.shape, append([]float64(nil), a.data...)} }
 func (a array) mapped(f func(i int) float64) array {
 	y := newArray(a.shape...)
 	for i := range y.data {

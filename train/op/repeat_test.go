@@ -2,6 +2,7 @@ package op_test
 
 import (
 	goruntime "runtime"
+	"strings"
 	"testing"
 
 	"gorgonia.org/gorgonia"
@@ -29,16 +30,17 @@ func checkRepeatable(t *testing.T, r row, values []array) {
 		goruntime.GOMAXPROCS(cores)
 		m.run(t)
 		d.run(t)
-		got := bytesOf(m.last())
+		var got strings.Builder
+		got.WriteString(bytesOf(m.last()))
 		for _, g := range d.of {
 			if g != nil {
-				got += bytesOf(*d.read[g])
+				got.WriteString(bytesOf(*d.read[g]))
 			}
 		}
 		if first == "" {
-			first = got
+			first = got.String()
 		}
-		if got != first {
+		if got.String() != first {
 			t.Errorf("another run, on %d cores, gives other bytes", cores)
 		}
 		wreck(m.last())

@@ -114,11 +114,7 @@ func bit(r *rand.Rand) float64         { return float64(r.IntN(2)) }
 
 // kinkless stays away from 0, where rectifiers have no derivative.
 func kinkless(r *rand.Rand) float64 {
-	if v := 0.1 + r.Float64(); r.IntN(2) == 0 {
-		return v
-	} else {
-		return -v
-	}
+	return (0.1 + r.Float64()) * (1 - 2*bit(r))
 }
 
 func in(shape ...int) operand         { return operand{shape: shape, draw: normal} }
