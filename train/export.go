@@ -24,19 +24,25 @@ var verifiedBatches = []int{1, 2, 5}
 // Runtime and comparing it with the Gorgonia graph that it came from. Where
 // they differ, or nothing can be run, no file is written.
 func (m *Model) Export(ctx context.Context, role arch.Role, path string, o runtime.Options) (verify.Report, error) {
-	data, err := m.ONNX(role)
-	if err != nil {
-		return verify.Report{}, err
-	}
-	cases, err := m.cases(role)
-	if err != nil {
-		return verify.Report{}, err
-	}
-	report, err := verify.Model(ctx, data, o, cases...)
+	data, report, err := m.verified(ctx, role, o)
 	if err != nil {
 		return report, fmt.Errorf("train: %s is not written: %w", path, err)
 	}
 	return report, export.WriteFile(path, data)
+}
+
+// verified serialises a network and holds it against its graph.
+func (m *Model) verified(ctx context.Context, role arch.Role, o runtime.Options) ([]byte, verify.Report, error) {
+	data, err := m.ONNX(role)
+	if err != nil {
+		return nil, verify.Report{}, err
+	}
+	cases, err := m.cases(role)
+	if err != nil {
+		return nil, verify.Report{}, err
+	}
+	report, err := verify.Model(ctx, data, o, cases...)
+	return data, report, err
 }
 
 // ONNX serialises a network of the model. The same model gives the same bytes.

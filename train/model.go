@@ -3,6 +3,7 @@ package train
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -94,7 +95,8 @@ func (m *Model) check() error {
 	if err != nil {
 		return err
 	}
-	for name, shape := range want {
+	for _, name := range slices.Sorted(maps.Keys(want)) { // the same file, the same error
+		shape := want[name]
 		v, ok := m.State[name]
 		switch {
 		case !ok:

@@ -52,22 +52,56 @@ func NewRun(ctx context.Context, folder string, m *Model, data *dataset.Images, 
 		return nil, err
 	}
 	r := &Run{Folder: folder, runtime: o, trainer: t, report: newReport(m, data, goal, source)}
-	for _, sub := range []string{"checkpoints", "samples"} {
-		if err := os.MkdirAll(filepath.Join(folder, sub), 0o755); err != nil {
-			return nil, fmt.Errorf("train: %w", err)
+	for _, name := range runFiles {
+		if _, err := os.Lstat(r.Path(name)); err == nil {
+			return nil, fmt.Errorf("train: %s is in the way, and not part of a run", r.Path(name))
 		}
 	}
-	if err := r.report.write(folder); err != nil {
-		return nil, err
+	if err := r.start(ctx); err != nil {
+		return nil, errors.Join(err, removeRun(folder)) // nothing of use lies there
 	}
-	if r.losses, err = record.Create(r.Path("losses.csv"), lossColumns(m.GAN.Recipe)); err != nil {
-		return nil, err
+	return r, nil
+}
+
+// start writes what a run begins with.
+func (r *Run) start(ctx context.Context) error {
+	if err := os.MkdirAll(r.Folder, 0o755); err != nil {
+		return fmt.Errorf("train: %w", err)
 	}
-	g := m.GAN
-	if err := record.Grid(r.Path("samples", "real.png"), t.RealImages(), g.Grid.Columns, g.Min, g.Max, g.Grid.Inverted); err != nil {
-		return nil, err
+	if err := r.report.write(r.Folder); err != nil {
+		return err
 	}
-	return r, r.save(ctx)
+	for _, sub := range []string{"checkpoints", "samples"} {
+		if err := os.Mkdir(r.Path(sub), 0o755); err != nil {
+			return fmt.Errorf("train: %w", err)
+		}
+	}
+	var err error
+	if r.losses, err = record.Create(r.Path("losses.csv"), r.LossNames()); err != nil {
+		return err
+	}
+	g := r.Model().GAN
+	if err := record.Grid(r.Path("samples", "real.png"), r.trainer.RealImages(), g.Grid.Columns, g.Min, g.Max, g.Grid.Inverted); err != nil {
+		return errors.Join(err, r.losses.Close())
+	}
+	if err := r.save(ctx); err != nil {
+		return errors.Join(err, r.Close())
+	}
+	return nil
+}
+
+// Ready reports what would keep a run from starting, apart from its folder:
+// data of another size, or a network that can't be exported.
+func Ready(ctx context.Context, m *Model, data *dataset.Images, o runtime.Options) error {
+	if _, err := NewTrainer(m, data); err != nil {
+		return err
+	}
+	for _, role := range []arch.Role{arch.Generator, arch.Discriminator} {
+		if _, _, err := m.verified(ctx, role, o); err != nil {
+			return fmt.Errorf("train: %s: %w", role, err)
+		}
+	}
+	return nil
 }
 
 // OpenRun goes on with a run from its newest checkpoint, on the data that
@@ -88,6 +122,7 @@ func OpenRun(folder string, data *dataset.Images, o runtime.Options) (*Run, erro
 	if err != nil {
 		return nil, err
 	}
+	report.Status = Running
 	r := &Run{Folder: folder, runtime: o, trainer: t, report: report, saved: time.Now()}
 	if err := record.Truncate(r.Path("losses.csv"), m.Step); err != nil {
 		return nil, err
@@ -96,16 +131,23 @@ func OpenRun(folder string, data *dataset.Images, o runtime.Options) (*Run, erro
 	return r, err
 }
 
+// runFiles are the names in a run's folder; run.json last, so that a folder is
+// known as a run's until all else is removed.
+var runFiles = []string{
+	"checkpoints", "samples", "losses.csv", "losses.png", "generator.onnx", "discriminator.onnx", "run.json",
+}
+
 // RemoveRun removes what a run has left in a folder, and nothing else. A folder
 // that holds no run is left alone.
 func RemoveRun(folder string) error {
 	if _, err := os.Stat(filepath.Join(folder, "run.json")); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	// run.json last: until then the folder is known as a run's.
-	for _, name := range []string{
-		"checkpoints", "samples", "losses.csv", "losses.png", "generator.onnx", "discriminator.onnx", "run.json",
-	} {
+	return removeRun(folder)
+}
+
+func removeRun(folder string) error {
+	for _, name := range runFiles {
 		if err := os.RemoveAll(filepath.Join(folder, name)); err != nil {
 			return fmt.Errorf("train: %w", err)
 		}

@@ -47,13 +47,18 @@ func startRun(ctx context.Context, o trainOptions, data *dataset.Images, source 
 	if err != nil {
 		return err
 	}
-	if err := train.RemoveRun(o.out); err != nil {
-		return err
+	if !created { // it may hold a run, which goes only for one that can start
+		if err := train.Ready(ctx, model, data, o.runtime); err != nil {
+			return err
+		}
+		if err := train.RemoveRun(o.out); err != nil {
+			return err
+		}
 	}
 	run, err := train.NewRun(ctx, o.out, model, data, goal, source, o.runtime)
 	if err != nil {
-		if created { // nothing of use lies in it
-			err = errors.Join(err, os.RemoveAll(o.out))
+		if created { // and is empty again
+			err = errors.Join(err, os.Remove(o.out))
 		}
 		return err
 	}

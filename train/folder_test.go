@@ -1,0 +1,145 @@
+package train
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/gantrain/gantrain/runtime"
+	"github.com/gantrain/gantrain/train/arch"
+)
+
+// The tests of runs train the tiny GAN on 10 images in batches of 4, 3 steps an
+// epoch, for 11 steps: a run that ends within an epoch.
+const (
+	tinyImages = 10
+	tinyGoal   = 11
+)
+
+// newTinyRun starts a run in a new folder.
+func newTinyRun(t *testing.T, gan arch.GAN) *Run {
+	t.Helper()
+	folder := filepath.Join(t.TempDir(), "run")
+	r, err := NewRun(t.Context(), folder, tinyModel(t, gan), noiseImages(tinyImages), tinyGoal, "", runtime.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func openTinyRun(t *testing.T, folder string) *Run {
+	t.Helper()
+	r, err := OpenRun(folder, noiseImages(tinyImages), runtime.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// train trains to the goal and closes the run.
+func trainToEnd(t *testing.T, r *Run) {
+	t.Helper()
+	if err := r.Train(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// interrupt trains a run and cancels it after a step.
+func interrupt(t *testing.T, r *Run, after int) error {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	r.OnStep = func(step int, _ []float64) {
+		if step == after {
+			cancel()
+		}
+	}
+	if after == 0 {
+		cancel()
+	}
+	err := r.Train(ctx)
+	if closing := r.Close(); closing != nil {
+		t.Error(closing)
+	}
+	return err
+}
+
+// kill trains a run and leaves it after a step as a process does that is
+// killed: nothing is closed, and what is in memory is lost.
+func kill(t *testing.T, r *Run, after int) {
+	t.Helper()
+	defer func() {
+		if got := recover(); got != "killed" {
+			t.Fatalf("the run was not killed: %v", got)
+		}
+	}()
+	r.OnStep = func(step int, _ []float64) {
+		if step == after {
+			panic("killed")
+		}
+	}
+	t.Errorf("trained to the end: %v", r.Train(t.Context()))
+}
+
+// files reads a folder and what is below it.
+func files(t *testing.T, folder string) map[string][]byte {
+	t.Helper()
+	out := map[string][]byte{}
+	err := filepath.WalkDir(folder, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		name, err := filepath.Rel(folder, path)
+		if err != nil {
+			return err
+		}
+		out[filepath.ToSlash(name)], err = os.ReadFile(path)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func names(files map[string][]byte) []string { return slices.Sorted(maps.Keys(files)) }
+
+// compareFiles reports files that are in one folder alone, or differ.
+func compareFiles(t *testing.T, want, got map[string][]byte, names []string) {
+	t.Helper()
+	for _, name := range names {
+		a, inWant := want[name]
+		b, inGot := got[name]
+		switch {
+		case !inWant || !inGot:
+			t.Errorf("%s: there: %v and %v", name, inWant, inGot)
+		case !bytes.Equal(a, b):
+			t.Errorf("%s differs: %d and %d bytes", name, len(a), len(b))
+		}
+	}
+}
+
+// results are the files that a finished run must hold, however often it was
+// stopped.
+func results() []string {
+	return []string{
+		fmt.Sprintf("checkpoints/step-%09d.safetensors", tinyGoal), fmt.Sprintf("samples/step-%09d.png", tinyGoal),
+		"samples/real.png", "samples/step-000000003.png", "samples/step-000000006.png",
+		"generator.onnx", "discriminator.onnx", "losses.csv", "losses.png", "run.json",
+	}
+}
+
+func write(t *testing.T, path, content string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}

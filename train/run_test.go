@@ -1,0 +1,223 @@
+package train
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"gorgonia.org/tensor"
+
+	"github.com/gantrain/gantrain/runtime"
+	"github.com/gantrain/gantrain/train/arch"
+	"github.com/gantrain/gantrain/train/record"
+)
+
+func TestARunLeavesWhatItPromises(t *testing.T) {
+	r := newTinyRun(t, tiny())
+	begun := names(files(t, r.Folder))
+	want := []string{
+		"checkpoints/step-000000000.safetensors", "discriminator.onnx", "generator.onnx", "losses.csv", "run.json", "samples/real.png",
+	}
+	if diff := cmp.Diff(want, begun); diff != "" {
+		t.Errorf("files at the start (-want +got):\n%s", diff)
+	}
+	var steps []int
+	r.OnStep = func(step int, losses []float64) {
+		steps = append(steps, step)
+		if len(losses) != 2 {
+			t.Errorf("step %d: losses %v", step, losses)
+		}
+	}
+	trainToEnd(t, r)
+	if len(steps) != tinyGoal || steps[0] != 1 || steps[tinyGoal-1] != tinyGoal {
+		t.Errorf("steps %v, want 1 to %d", steps, tinyGoal)
+	}
+	want = []string{
+		"checkpoints/step-000000009.safetensors", "checkpoints/step-000000011.safetensors", // the newest two
+		"discriminator.onnx", "generator.onnx", "losses.csv", "losses.png", "run.json", "samples/real.png",
+		"samples/step-000000003.png", "samples/step-000000006.png", // epochs 1 and 2; 3 is not due
+		"samples/step-000000011.png", // the end
+	}
+	if diff := cmp.Diff(want, names(files(t, r.Folder))); diff != "" {
+		t.Errorf("files at the end (-want +got):\n%s", diff)
+	}
+	table, err := record.ReadLosses(r.Path("losses.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"d_loss", "g_loss"}, table.Columns); diff != "" || len(table.Steps) != tinyGoal {
+		t.Errorf("%d losses; columns (-want +got):\n%s", len(table.Steps), diff)
+	}
+	report, err := ReadReport(r.Folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := []float64{table.Values[0][tinyGoal-1], table.Values[1][tinyGoal-1]}
+	wanted := Report{
+		Status: Finished, GAN: "tiny", Seed: 1, Goal: tinyGoal, Step: tinyGoal, Losses: last,
+		Data: Data{Name: "noise", Images: tinyImages}, Versions: versions(),
+	}
+	if diff := cmp.Diff(wanted, report, cmp.Comparer(func(a, b float64) bool { return float32(a) == float32(b) })); diff != "" {
+		t.Errorf("report (-want +got):\n%s", diff)
+	}
+}
+
+func TestRecipesKeepTheirCheckpoints(t *testing.T) {
+	r := newTinyRun(t, tiny(func(g *arch.GAN) { g.Grid.Keep = true }))
+	trainToEnd(t, r)
+	checkpoints, err := Checkpoints(r.Folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, path := range checkpoints {
+		got = append(got, filepath.Base(path))
+	}
+	want := []string{"step-000000003.safetensors", "step-000000006.safetensors", "step-000000009.safetensors", "step-000000011.safetensors"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("checkpoints (-want +got):\n%s", diff)
+	}
+}
+
+func TestLossColumns(t *testing.T) {
+	r := arch.Recipe{Updates: []arch.Update{{Trains: arch.Discriminator}, {Trains: arch.Generator}, {Trains: arch.Generator}, {Trains: arch.Discriminator}}}
+	if diff := cmp.Diff([]string{"d_loss", "g_loss", "g_loss2", "d_loss2"}, lossColumns(r)); diff != "" {
+		t.Errorf("columns (-want +got):\n%s", diff)
+	}
+}
+
+func TestTheSameSeedGivesTheSameBytes(t *testing.T) {
+	for name, gan := range map[string]arch.GAN{"alternating": tiny(), "simultaneous": tiny(simultaneous)} {
+		var runs []map[string][]byte
+		for range 2 {
+			r := newTinyRun(t, gan)
+			trainToEnd(t, r)
+			runs = append(runs, files(t, r.Folder))
+		}
+		if diff := cmp.Diff(names(runs[0]), names(runs[1])); diff != "" {
+			t.Errorf("%s: files (-first +second):\n%s", name, diff)
+		}
+		compareFiles(t, runs[0], runs[1], names(runs[0]))
+	}
+}
+
+func TestAnotherSeedGivesAnotherRun(t *testing.T) {
+	states := make([]*Model, 2)
+	for i := range states {
+		state, err := NewState(tiny(), uint64(i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		states[i] = &Model{State: state}
+	}
+	for _, role := range []string{"generator", "discriminator"} {
+		name := role + "/dense1/weight"
+		if floats(states[0].State[name])[0] == floats(states[1].State[name])[0] {
+			t.Errorf("%s starts alike from seeds 0 and 1", name)
+		}
+	}
+}
+
+// A folder is given back as it was when a run can't start in it.
+func TestFailedStartsLeaveNothing(t *testing.T) {
+	start := func(folder string, m *Model) error {
+		_, err := NewRun(t.Context(), folder, m, noiseImages(tinyImages), 3, "", runtime.Options{})
+		return err
+	}
+	poisoned := tinyModel(t, tiny())
+	floats(poisoned.State["generator/dense1/weight"])[5] = float32(nan())
+	unequal := tinyModel(t, tiny())
+	unequal.State["generator/dense1/weight"] = tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(3, 3))
+	for name, m := range map[string]*Model{"a weight that is no number": poisoned, "a weight of another shape": unequal} {
+		folder := t.TempDir()
+		write(t, filepath.Join(folder, "notes.txt"), "mine")
+		if err := start(folder, m); err == nil {
+			t.Errorf("%s: the run started", name)
+		}
+		if diff := cmp.Diff([]string{"notes.txt"}, names(files(t, folder))); diff != "" {
+			t.Errorf("%s: files (-want +got):\n%s", name, diff)
+		}
+		if entries, err := os.ReadDir(folder); err != nil || len(entries) != 1 {
+			t.Errorf("%s: %d entries, error %v", name, len(entries), err)
+		}
+	}
+}
+
+// What stands under a run's names without being a run's is never replaced.
+func TestRunsReplaceNothing(t *testing.T) {
+	for _, name := range runFiles {
+		folder := t.TempDir()
+		write(t, filepath.Join(folder, name), "mine")
+		_, err := NewRun(t.Context(), folder, tinyModel(t, tiny()), noiseImages(tinyImages), 3, "", runtime.Options{})
+		if want := "train: " + filepath.Join(folder, name) + " is in the way, and not part of a run"; err == nil || err.Error() != want {
+			t.Errorf("error %v, want %s", err, want)
+		}
+		got := files(t, folder)
+		if string(got[name]) != "mine" || len(got) != 1 {
+			t.Errorf("%s: the folder holds %v", name, names(got))
+		}
+	}
+}
+
+func TestRemoveRunRemovesARunAndNothingElse(t *testing.T) {
+	r := newTinyRun(t, tiny())
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	write(t, r.Path("notes.txt"), "mine")
+	if err := RemoveRun(r.Folder); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"notes.txt"}, names(files(t, r.Folder))); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
+	}
+	write(t, r.Path("losses.csv"), "mine") // a folder without run.json is no run's
+	if err := RemoveRun(r.Folder); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"losses.csv", "notes.txt"}, names(files(t, r.Folder))); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
+	}
+}
+
+func TestReady(t *testing.T) {
+	data := noiseImages(tinyImages)
+	if err := Ready(t.Context(), tinyModel(t, tiny()), data, runtime.Options{}); err != nil {
+		t.Error(err)
+	}
+	poisoned := tinyModel(t, tiny())
+	floats(poisoned.State["discriminator/dense1/bias"])[0] = float32(nan())
+	if err := Ready(t.Context(), poisoned, data, runtime.Options{}); err == nil || !strings.HasPrefix(err.Error(), "train: discriminator: verify: logit") {
+		t.Errorf("error %v, want one about the logit", err)
+	}
+	if err := Ready(t.Context(), tinyModel(t, tiny()), noiseImages(0), runtime.Options{}); err == nil {
+		t.Error("ready without data")
+	}
+}
+
+func TestReadReportErrors(t *testing.T) {
+	folder := t.TempDir()
+	if _, err := ReadReport(folder); err == nil || !strings.HasPrefix(err.Error(), "train: "+folder+" is no run folder: ") {
+		t.Errorf("no run.json: error %v", err)
+	}
+	for _, text := range []string{"", "{", "[]", `{"goal":"many"}`, `{"seed":-1}`, strings.Repeat(" ", maxReport) + "{}"} {
+		write(t, filepath.Join(folder, "run.json"), text)
+		if _, err := ReadReport(folder); err == nil || !strings.Contains(err.Error(), "run.json is no report of a run: ") {
+			t.Errorf("%.20q: error %v", text, err)
+		}
+	}
+}
+
+func TestReportsAreJSONOfOneObject(t *testing.T) {
+	folder := t.TempDir()
+	if err := (Report{Status: Running, Goal: 3}).write(folder); err != nil {
+		t.Fatal(err)
+	}
+	var got map[string]any
+	if err := json.Unmarshal(files(t, folder)["run.json"], &got); err != nil || got["status"] != "running" || got["goal"] != 3.0 {
+		t.Errorf("run.json holds %v, error %v", got, err)
+	}
+}
