@@ -2,20 +2,17 @@ package main
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"image"
 	"math"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"testing"
-	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/gantrain/gantrain/cmd/internal/script"
 	"github.com/gantrain/gantrain/runtime/picture"
 )
 
@@ -33,44 +30,18 @@ func TestScripts(t *testing.T) {
 			"pictures": makePictures,
 			"vectors":  makeVectors,
 			"pngs":     countPictures,
-			"exitcode": exitCode,
-			"waitfor":  waitFor,
+			"exitcode": script.ExitCode,
+			"waitfor":  script.WaitFor,
 		},
-		Condition: func(name string) (bool, error) {
-			if name == "root" {
-				return os.Geteuid() == 0, nil
-			}
-			return false, fmt.Errorf("unknown condition %q", name)
-		},
+		Condition: script.Condition,
 	})
 }
 
 // setup gives a script the models, and the caches of whoever runs the tests: the
 // ONNX Runtime library is fetched once, not once a script.
 func setup(env *testscript.Env) error {
-	for _, v := range os.Environ() {
-		name, _, _ := strings.Cut(v, "=")
-		if name == "HOME" || name == "XDG_CACHE_HOME" || name == "ONNXRUNTIME_LIB" || strings.HasPrefix(name, "GO") {
-			env.Vars = append(env.Vars, v)
-		}
-	}
+	script.Environment(env)
 	return writeModels(env.WorkDir)
-}
-
-// exitCode CODE COMMAND... fails unless the command ends with the code.
-func exitCode(ts *testscript.TestScript, _ bool, args []string) {
-	want, err := strconv.Atoi(args[0])
-	ts.Check(err)
-	got := 0
-	err = ts.Exec(args[1], args[2:]...)
-	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
-		got = exit.ExitCode()
-	} else {
-		ts.Check(err)
-	}
-	if got != want {
-		ts.Fatalf("exit code %d, want %d", got, want)
-	}
 }
 
 // makePictures FILE WIDTH HEIGHT LEVEL writes a flat grey PNG.
@@ -122,15 +93,4 @@ func countPictures(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) == 2 && strconv.Itoa(len(entries)) != args[1] {
 		ts.Fatalf("%d pictures, want %s", len(entries), args[1])
 	}
-}
-
-// waitFor FILE waits until the file exists.
-func waitFor(ts *testscript.TestScript, _ bool, args []string) {
-	for range 1000 {
-		if _, err := os.Stat(ts.MkAbs(args[0])); err == nil {
-			return
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	ts.Fatalf("%s did not appear", args[0])
 }

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/binary"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/gantrain/gantrain/cmd/internal/script"
+	"github.com/gantrain/gantrain/runtime/latent"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"gantrain": main})
+}
+
+// TestScripts runs testdata/script/*.txtar: one for each way to use the program,
+// and one for each kind of bad input.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:   "testdata/script",
+		Setup: setup,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"digits":   makeDigits,
+			"compress": compress,
+			"cut":      cut,
+			"flip":     flip,
+			"disk":     mountDisk,
+			"exitcode": script.ExitCode,
+			"waitfor":  script.WaitFor,
+		},
+		Condition: func(name string) (bool, error) {
+			switch name {
+			case "disk":
+				return canMount(t), nil
+			case "long":
+				return !testing.Short(), nil
+			}
+			return script.Condition(name)
+		},
+	})
+}
+
+func setup(env *testscript.Env) error {
+	script.Environment(env)
+	return nil
+}
+
+// makeDigits FOLDER COUNT HEIGHT WIDTH writes pictures of noise as an IDX file.
+func makeDigits(ts *testscript.TestScript, _ bool, args []string) {
+	idx := []byte{0, 0, 8, 3}
+	size := 1
+	for _, arg := range args[1:] {
+		n, err := strconv.Atoi(arg)
+		ts.Check(err)
+		idx = binary.BigEndian.AppendUint32(idx, uint32(n))
+		size *= n
+	}
+	for i := range uint64(size) {
+		idx = append(idx, byte(latent.Philox([2]uint64{}, [4]uint64{i})[0]))
+	}
+	folder := ts.MkAbs(args[0])
+	ts.Check(os.MkdirAll(folder, 0o755))
+	ts.Check(os.WriteFile(filepath.Join(folder, "train-images-idx3-ubyte"), idx, 0o644))
+}
+
+// compress FILE makes FILE.gz of a file.
+func compress(ts *testscript.TestScript, _ bool, args []string) {
+	plain, err := os.ReadFile(ts.MkAbs(args[0]))
+	ts.Check(err)
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	_, err = z.Write(plain)
+	ts.Check(err)
+	ts.Check(z.Close())
+	ts.Check(os.WriteFile(ts.MkAbs(args[0])+".gz", b.Bytes(), 0o644))
+	ts.Check(os.Remove(ts.MkAbs(args[0])))
+}
+
+// cut FILE removes the second half of a file.
+func cut(ts *testscript.TestScript, _ bool, args []string) {
+	info, err := os.Stat(ts.MkAbs(args[0]))
+	ts.Check(err)
+	ts.Check(os.Truncate(ts.MkAbs(args[0]), info.Size()/2))
+}
+
+// flip FILE changes one bit in the middle of a file.
+func flip(ts *testscript.TestScript, _ bool, args []string) {
+	b, err := os.ReadFile(ts.MkAbs(args[0]))
+	ts.Check(err)
+	b[len(b)/2] ^= 1
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b, 0o644))
+}
+
+// mountDisk FOLDER MEGABYTES mounts a small disk until the script ends.
+func mountDisk(ts *testscript.TestScript, _ bool, args []string) {
+	folder := ts.MkAbs(args[0])
+	ts.Check(os.Mkdir(folder, 0o755))
+	ts.Check(exec.Command("mount", "-t", "tmpfs", "-o", "size="+args[1]+"m", "none", folder).Run())
+	ts.Defer(func() { ts.Check(exec.Command("umount", "--lazy", folder).Run()) })
+}
+
+// canMount tells whether a script may mount a disk.
+func canMount(t *testing.T) bool {
+	folder := t.TempDir()
+	if exec.Command("mount", "-t", "tmpfs", "-o", "size=1m", "none", folder).Run() != nil {
+		return false
+	}
+	return exec.Command("umount", folder).Run() == nil
+}
