@@ -3,6 +3,7 @@ package pass_test
 import (
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -26,7 +27,7 @@ func model(in, out string, weights map[string][2]float32, nodes ...string) *onnx
 	for _, name := range strings.Fields(out) {
 		g.Output = append(g.Output, vector(name, 2))
 	}
-	for _, name := range sortedKeys(weights) {
+	for _, name := range slices.Sorted(maps.Keys(weights)) {
 		raw := []byte{}
 		for _, v := range weights[name] {
 			raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(v))
@@ -91,15 +92,6 @@ func text(m *onnxpb.ModelProto) []string {
 		lines = append(lines, line)
 	}
 	return lines
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }
 
 func clone(m *onnxpb.ModelProto) *onnxpb.ModelProto { return proto.Clone(m).(*onnxpb.ModelProto) }
