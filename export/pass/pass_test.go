@@ -21,10 +21,10 @@ import (
 // and weights are such vectors. A node is "y = Add(a, b)".
 func model(in, out string, weights map[string][2]float32, nodes ...string) *onnxpb.ModelProto {
 	g := &onnxpb.GraphProto{Name: "test"}
-	for _, name := range strings.Fields(in) {
+	for name := range strings.FieldsSeq(in) {
 		g.Input = append(g.Input, vector(name, 2))
 	}
-	for _, name := range strings.Fields(out) {
+	for name := range strings.FieldsSeq(out) {
 		g.Output = append(g.Output, vector(name, 2))
 	}
 	for _, name := range slices.Sorted(maps.Keys(weights)) {
@@ -76,20 +76,22 @@ func text(m *onnxpb.ModelProto) []string {
 	for _, n := range m.Graph.Node {
 		lines = append(lines, fmt.Sprintf("%s = %s(%s)", strings.Join(n.Output, ", "), n.OpType, strings.Join(n.Input, ", ")))
 	}
-	line := "weights"
+	var line strings.Builder
+	line.WriteString("weights")
 	for _, t := range m.Graph.Initializer {
-		line += " " + t.Name
+		line.WriteString(" " + t.Name)
 	}
-	lines = append(lines, line)
+	lines = append(lines, line.String())
 	for _, list := range []struct {
 		title  string
 		values []*onnxpb.ValueInfoProto
 	}{{"in", m.Graph.Input}, {"out", m.Graph.Output}, {"types", m.Graph.ValueInfo}} {
-		line := list.title
+		var line strings.Builder
+		line.WriteString(list.title)
 		for _, v := range list.values {
-			line += " " + v.Name
+			line.WriteString(" " + v.Name)
 		}
-		lines = append(lines, line)
+		lines = append(lines, line.String())
 	}
 	return lines
 }

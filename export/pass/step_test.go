@@ -2,6 +2,7 @@ package pass_test
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"strings"
 	"testing"
@@ -169,9 +170,7 @@ func TestStep(t *testing.T) {
 			whole, deduped := join(t, plan)
 			state := midway(t, c.gan)
 			feed, in := feeds(plan)
-			for name, v := range state.Clone() {
-				in[name] = v
-			}
+			maps.Copy(in, state.Clone())
 			got := run(t, deduped, only(deduped, in))
 			before := values(run(t, whole, only(whole, in)))
 			for name, bits := range values(got) {
