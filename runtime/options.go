@@ -25,6 +25,23 @@ func ParseProvider(s string) (Provider, error) {
 	return Provider(s), nil
 }
 
+// Waiting is what a session's threads do while there is no work for them.
+type Waiting = ort.Waiting
+
+const (
+	// Spin is to look for work without pause, for a while after a run too: the
+	// quickest to begin, and the right choice for small models that run without
+	// interruption on cores of their own.
+	Spin = ort.Spin
+	// SpinDuringRun is to spin between the operators of a run and to sleep
+	// between runs. It suits a training loop, which makes the next batch
+	// meanwhile.
+	SpinDuringRun = ort.SpinDuringRun
+	// Sleep is never to spin. It suits runs beside other work on the same cores,
+	// such as compressing pictures.
+	Sleep = ort.Sleep
+)
+
 // Options say how to run a model. The zero value is right for a CPU.
 type Options struct {
 	// Provider computes. "" means CPU.
@@ -36,4 +53,6 @@ type Options struct {
 	// Threads is how many threads share the work of one operator. 0 means one
 	// for each physical core.
 	Threads int
+	// Waiting is what those threads do while there is no work for them.
+	Waiting Waiting
 }

@@ -308,3 +308,30 @@ func TestProviders(t *testing.T) {
 		t.Error("-1 threads were accepted")
 	}
 }
+
+// However threads wait, the numbers are the same.
+func TestWaiting(t *testing.T) {
+	const size = 1 << 15 // enough for ONNX Runtime to share an operator's work
+	in := map[string]*tensor.Dense{"a": dense([]int{size, 2}, ramp(2*size)...), "b": dense([]int{size, 2}, ramp(2*size)...)}
+	want := make([]float32, 2*size)
+	for i, v := range ramp(2 * size) {
+		want[i] = 2 * v
+	}
+	for _, w := range []runtime.Waiting{runtime.Spin, runtime.SpinDuringRun, runtime.Sleep} {
+		s := load(t, sum(t), runtime.Options{Threads: 2, Waiting: w})
+		for range 3 {
+			out, err := s.Run(context.Background(), in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !cmp.Equal(want, out["y"].Data()) {
+				t.Errorf("waiting %d: the sum is wrong", w)
+			}
+		}
+	}
+	for _, w := range []runtime.Waiting{-1, runtime.Sleep + 1} {
+		if _, err := runtime.Load(context.Background(), generator(t), runtime.Options{Waiting: w}); err == nil {
+			t.Errorf("waiting %d was accepted", w)
+		}
+	}
+}

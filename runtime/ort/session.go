@@ -17,6 +17,7 @@ type Options struct {
 	Provider string // one of Providers; "" means cpu
 	Library  string // path of the shared library; "" means as Load has it
 	Threads  int    // for one operator; 0 means one for each physical core
+	Waiting  Waiting
 }
 
 // Output names one output of a model.
@@ -49,6 +50,9 @@ func NewSession(ctx context.Context, model []byte, inputs []string, outputs []Ou
 	if o.Threads < 0 {
 		return nil, fmt.Errorf("ort: %d threads: expected 0 or more", o.Threads)
 	}
+	if o.Waiting < 0 || int(o.Waiting) >= len(waitings) {
+		return nil, fmt.Errorf("ort: waiting %d: expected 0 to %d", o.Waiting, len(waitings)-1)
+	}
 	if err := Load(ctx, o.Library); err != nil {
 		return nil, err
 	}
@@ -62,7 +66,7 @@ func NewSession(ctx context.Context, model []byte, inputs []string, outputs []Ou
 		if err := ctx.Err(); err != nil {
 			return nil, fmt.Errorf("ort: %w", err)
 		}
-		native, err := open(p, model, inputs, outputNames, o.Threads)
+		native, err := open(p, model, inputs, outputNames, o)
 		if err == nil {
 			return &Session{provider: p.name, note: strings.Join(refused, "; "), outputs: outputs, native: native}, nil
 		}
@@ -76,16 +80,20 @@ func NewSession(ctx context.Context, model []byte, inputs []string, outputs []Ou
 
 // open makes a session on one provider. Some of the reasons why a provider
 // can't work show only when it is given a model.
-func open(p provider, model []byte, inputs, outputs []string, threads int) (*onnx.DynamicAdvancedSession, error) {
+func open(p provider, model []byte, inputs, outputs []string, o Options) (*onnx.DynamicAdvancedSession, error) {
 	options, err := onnx.NewSessionOptions()
 	if err != nil {
 		return nil, oneLine(err)
 	}
 	defer options.Destroy()
-	if threads > 0 {
-		if err := options.SetIntraOpNumThreads(threads); err != nil {
+	if o.Threads > 0 {
+		if err := options.SetIntraOpNumThreads(o.Threads); err != nil {
 			return nil, oneLine(err)
 		}
+	}
+	w := waitings[o.Waiting]
+	if err := options.AddSessionConfigEntry(w.key, w.value); err != nil {
+		return nil, oneLine(err)
 	}
 	if err := p.enable(options); err != nil {
 		return nil, p.failure(err)

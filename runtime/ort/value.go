@@ -3,6 +3,7 @@ package ort
 import (
 	"fmt"
 	"slices"
+	"unsafe"
 
 	onnx "github.com/yalue/onnxruntime_go"
 	"gorgonia.org/tensor"
@@ -13,6 +14,7 @@ type kind struct {
 	toValue     func(*tensor.Dense) (onnx.Value, error)
 	fromValue   func(onnx.Value) (*tensor.Dense, bool) // false if v is of another type
 	emptyScalar func() (onnx.Value, error)
+	zeros       func(shape []int) *tensor.Dense // aligned for ONNX Runtime
 }
 
 // kinds are the element types that both sides know.
@@ -63,7 +65,28 @@ func kindOf[T onnx.TensorData]() kind {
 			return nil, false
 		},
 		emptyScalar: func() (onnx.Value, error) { return value(onnx.NewEmptyScalar[T]()) },
+		zeros: func(shape []int) *tensor.Dense {
+			if len(shape) == 0 {
+				return tensor.New(tensor.FromScalar(*new(T)))
+			}
+			return tensor.New(tensor.WithShape(shape...), tensor.WithBacking(aligned[T](tensor.Shape(shape).TotalSize())))
+		},
 	}
+}
+
+// alignment in bytes is what ONNX Runtime gives its own arrays: a line of the
+// cache, which is also the widest vector of a CPU.
+const alignment = 64
+
+// aligned returns n zeros, the first of them at a multiple of alignment.
+func aligned[T any](n int) []T {
+	size := int(unsafe.Sizeof(*new(T)))
+	all := make([]T, n+alignment/size-1)
+	start := 0
+	if past := int(uintptr(unsafe.Pointer(unsafe.SliceData(all))) % alignment); past > 0 {
+		start = (alignment - past) / size
+	}
+	return all[start : start+n : start+n]
 }
 
 // value keeps a nil pointer from becoming a Value that is not nil.
