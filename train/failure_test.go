@@ -20,7 +20,11 @@ func failAt(t *testing.T, r *Run, step int, spoil func()) error {
 	t.Helper()
 	r.OnStep = func(done int, _ []float64) {
 		if done == step {
+			err := r.trainer.Store()
 			spoil()
+			if err := errors.Join(err, r.trainer.current.Load()); err != nil {
+				t.Error(err)
+			}
 		}
 	}
 	err := r.Train(t.Context())

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/gantrain/gantrain/runtime"
 	"github.com/gantrain/gantrain/train/arch"
 )
 
@@ -25,7 +24,7 @@ const (
 func newTinyRun(t *testing.T, gan arch.GAN) *Run {
 	t.Helper()
 	folder := filepath.Join(t.TempDir(), "run")
-	r, err := NewRun(t.Context(), folder, tinyModel(t, gan), noiseImages(tinyImages), tinyGoal, "", runtime.Options{})
+	r, err := NewRun(t.Context(), folder, tinyModel(t, gan), noiseImages(tinyImages), tinyGoal, "", Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +33,7 @@ func newTinyRun(t *testing.T, gan arch.GAN) *Run {
 
 func openTinyRun(t *testing.T, folder string) *Run {
 	t.Helper()
-	r, err := OpenRun(folder, noiseImages(tinyImages), runtime.Options{})
+	r, err := OpenRun(folder, noiseImages(tinyImages), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

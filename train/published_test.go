@@ -65,11 +65,11 @@ func TestPublishedGANsTrain(t *testing.T) {
 
 func trained(t *testing.T, gan arch.GAN, data *dataset.Images) *Trainer {
 	t.Helper()
-	trainer, err := NewTrainer(tinyModel(t, gan), data)
+	trainer, err := NewTrainer(tinyModel(t, gan), data, Options{Engine: Tape})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { trainer.Close() })
+	closeAfter(t, trainer)
 	return trainer
 }
 

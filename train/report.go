@@ -19,6 +19,7 @@ type Report struct {
 	Variant   string    `json:"variant,omitempty"`
 	Arguments string    `json:"arguments,omitempty"` // what differs from the published recipe
 	Seed      uint64    `json:"seed"`
+	Engine    Engine    `json:"engine"`
 	Goal      int       `json:"goal"` // steps
 	Step      int       `json:"step"` // of the newest checkpoint
 	Losses    []float64 `json:"losses,omitempty"`

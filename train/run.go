@@ -10,7 +10,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/gantrain/gantrain/runtime"
 	"github.com/gantrain/gantrain/train/arch"
 	"github.com/gantrain/gantrain/train/dataset"
 	"github.com/gantrain/gantrain/train/record"
@@ -33,8 +32,10 @@ type Run struct {
 	OnStep func(step int, losses []float64)
 	// Largest is how far the exported models depart from their graphs.
 	Largest float64
+	// Note says why the run does without ONNX Runtime; it is mostly empty.
+	Note string
 
-	runtime runtime.Options
+	options Options
 	trainer *Trainer
 	report  Report
 	losses  *record.Losses
@@ -46,21 +47,31 @@ type Run struct {
 // keep the trained ones from being exported shows only hours later. goal is
 // the number of steps, source the folder that the data came from, empty for
 // the data set of that name.
-func NewRun(ctx context.Context, folder string, m *Model, data *dataset.Images, goal int, source string, o runtime.Options) (*Run, error) {
-	t, err := NewTrainer(m, data)
+func NewRun(ctx context.Context, folder string, m *Model, data *dataset.Images, goal int, source string, o Options) (*Run, error) {
+	t, err := NewTrainer(m, data, o)
 	if err != nil {
 		return nil, err
 	}
-	r := &Run{Folder: folder, runtime: o, trainer: t, report: newReport(m, data, goal, source)}
+	r := &Run{Folder: folder, options: o, trainer: t, report: newReport(m, data, goal, source)}
 	for _, name := range runFiles {
 		if _, err := os.Lstat(r.Path(name)); err == nil {
 			return nil, fmt.Errorf("train: %s is in the way, and not part of a run", r.Path(name))
 		}
 	}
+	if err := r.prepare(); err != nil {
+		return nil, err
+	}
 	if err := r.start(ctx); err != nil {
 		return nil, errors.Join(err, removeRun(folder)) // nothing of use lies there
 	}
 	return r, nil
+}
+
+// prepare compiles the first step, which settles the engine.
+func (r *Run) prepare() error {
+	engine, note, err := r.trainer.Engine()
+	r.report.Engine, r.Note = engine, note
+	return err
 }
 
 // start writes what a run begins with.
@@ -92,12 +103,12 @@ func (r *Run) start(ctx context.Context) error {
 
 // Ready reports what would keep a run from starting, apart from its folder:
 // data of another size, or a network that can't be exported.
-func Ready(ctx context.Context, m *Model, data *dataset.Images, o runtime.Options) error {
-	if _, err := NewTrainer(m, data); err != nil {
+func Ready(ctx context.Context, m *Model, data *dataset.Images, o Options) error {
+	if _, err := NewTrainer(m, data, o); err != nil {
 		return err
 	}
 	for _, role := range []arch.Role{arch.Generator, arch.Discriminator} {
-		if _, _, err := m.verified(ctx, role, o); err != nil {
+		if _, _, err := m.verified(ctx, role, o.Runtime); err != nil {
 			return fmt.Errorf("train: %s: %w", role, err)
 		}
 	}
@@ -106,7 +117,7 @@ func Ready(ctx context.Context, m *Model, data *dataset.Images, o runtime.Option
 
 // OpenRun goes on with a run from its newest checkpoint, on the data that
 // [Report] says it was trained on.
-func OpenRun(folder string, data *dataset.Images, o runtime.Options) (*Run, error) {
+func OpenRun(folder string, data *dataset.Images, o Options) (*Run, error) {
 	report, err := ReadReport(folder)
 	if err != nil {
 		return nil, err
@@ -118,13 +129,18 @@ func OpenRun(folder string, data *dataset.Images, o runtime.Options) (*Run, erro
 	if err := report.check(m, data); err != nil {
 		return nil, fmt.Errorf("train: %s: %w", folder, err)
 	}
-	t, err := NewTrainer(m, data)
+	// Another engine would round otherwise.
+	o.Engine = report.Engine
+	t, err := NewTrainer(m, data, o)
 	if err != nil {
 		return nil, err
 	}
 	report.Status = Running
-	r := &Run{Folder: folder, runtime: o, trainer: t, report: report, saved: time.Now()}
+	r := &Run{Folder: folder, options: o, trainer: t, report: report, saved: time.Now()}
 	if err := record.Truncate(r.Path("losses.csv"), m.Step); err != nil {
+		return nil, err
+	}
+	if err := r.prepare(); err != nil {
 		return nil, err
 	}
 	r.losses, err = record.Open(r.Path("losses.csv"))
@@ -185,7 +201,11 @@ func (r *Run) Path(parts ...string) string {
 	return filepath.Join(append([]string{r.Folder}, parts...)...)
 }
 
-// Model is the model as far as it has been trained.
+// Engine is what the run trains on.
+func (r *Run) Engine() Engine { return r.report.Engine }
+
+// Model is the run's model. Its state is that of the newest checkpoint or
+// later.
 func (r *Run) Model() *Model { return r.trainer.Model }
 
 // LossNames names the losses of a step, as the columns of losses.csv.
@@ -260,6 +280,9 @@ func (r *Run) sample() error {
 // checkpoints that are no longer wanted.
 func (r *Run) save(ctx context.Context) error {
 	m := r.Model()
+	if err := r.trainer.Store(); err != nil {
+		return err
+	}
 	if !m.finite() {
 		return &Diverged{m.Step, r.report.Losses}
 	}
@@ -310,7 +333,7 @@ func (r *Run) export(ctx context.Context) error {
 	r.Largest = 0
 	for _, role := range []arch.Role{arch.Generator, arch.Discriminator} {
 		// An interrupted run exports all the same.
-		report, err := r.Model().Export(context.WithoutCancel(ctx), role, r.Path(string(role)+".onnx"), r.runtime)
+		report, err := r.Model().Export(context.WithoutCancel(ctx), role, r.Path(string(role)+".onnx"), r.options.Runtime)
 		if err != nil {
 			return err
 		}

@@ -10,7 +10,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"gorgonia.org/tensor"
 
-	"github.com/gantrain/gantrain/runtime"
 	"github.com/gantrain/gantrain/train/arch"
 	"github.com/gantrain/gantrain/train/record"
 )
@@ -57,7 +56,7 @@ func TestARunLeavesWhatItPromises(t *testing.T) {
 	}
 	last := []float64{table.Values[0][tinyGoal-1], table.Values[1][tinyGoal-1]}
 	wanted := Report{
-		Status: Finished, GAN: "tiny", Seed: 1, Goal: tinyGoal, Step: tinyGoal, Losses: last,
+		Status: Finished, GAN: "tiny", Seed: 1, Engine: ORT, Goal: tinyGoal, Step: tinyGoal, Losses: last,
 		Data: Data{Name: "noise", Images: tinyImages}, Versions: versions(),
 	}
 	if diff := cmp.Diff(wanted, report, cmp.Comparer(func(a, b float64) bool { return float32(a) == float32(b) })); diff != "" {
@@ -124,7 +123,7 @@ func TestAnotherSeedGivesAnotherRun(t *testing.T) {
 // A folder is given back as it was when a run can't start in it.
 func TestFailedStartsLeaveNothing(t *testing.T) {
 	start := func(folder string, m *Model) error {
-		_, err := NewRun(t.Context(), folder, m, noiseImages(tinyImages), 3, "", runtime.Options{})
+		_, err := NewRun(t.Context(), folder, m, noiseImages(tinyImages), 3, "", Options{})
 		return err
 	}
 	poisoned := tinyModel(t, tiny())
@@ -151,7 +150,7 @@ func TestRunsReplaceNothing(t *testing.T) {
 	for _, name := range runFiles {
 		folder := t.TempDir()
 		write(t, filepath.Join(folder, name), "mine")
-		_, err := NewRun(t.Context(), folder, tinyModel(t, tiny()), noiseImages(tinyImages), 3, "", runtime.Options{})
+		_, err := NewRun(t.Context(), folder, tinyModel(t, tiny()), noiseImages(tinyImages), 3, "", Options{})
 		if want := "train: " + filepath.Join(folder, name) + " is in the way, and not part of a run"; err == nil || err.Error() != want {
 			t.Errorf("error %v, want %s", err, want)
 		}
@@ -185,15 +184,15 @@ func TestRemoveRunRemovesARunAndNothingElse(t *testing.T) {
 
 func TestReady(t *testing.T) {
 	data := noiseImages(tinyImages)
-	if err := Ready(t.Context(), tinyModel(t, tiny()), data, runtime.Options{}); err != nil {
+	if err := Ready(t.Context(), tinyModel(t, tiny()), data, Options{}); err != nil {
 		t.Error(err)
 	}
 	poisoned := tinyModel(t, tiny())
 	floats(poisoned.State["discriminator/dense1/bias"])[0] = float32(nan())
-	if err := Ready(t.Context(), poisoned, data, runtime.Options{}); err == nil || !strings.HasPrefix(err.Error(), "train: discriminator: verify: logit") {
+	if err := Ready(t.Context(), poisoned, data, Options{}); err == nil || !strings.HasPrefix(err.Error(), "train: discriminator: verify: logit") {
 		t.Errorf("error %v, want one about the logit", err)
 	}
-	if err := Ready(t.Context(), tinyModel(t, tiny()), noiseImages(0), runtime.Options{}); err == nil {
+	if err := Ready(t.Context(), tinyModel(t, tiny()), noiseImages(0), Options{}); err == nil {
 		t.Error("ready without data")
 	}
 }

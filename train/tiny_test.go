@@ -1,6 +1,7 @@
 package train
 
 import (
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -77,12 +78,21 @@ func tinyModel(t testing.TB, gan arch.GAN) *Model {
 // tinyTrainer trains a fresh model on n pictures.
 func tinyTrainer(t testing.TB, gan arch.GAN, n int) *Trainer {
 	t.Helper()
-	trainer, err := NewTrainer(tinyModel(t, gan), noiseImages(n))
+	trainer, err := NewTrainer(tinyModel(t, gan), noiseImages(n), Options{Engine: Tape})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { trainer.Close() })
+	closeAfter(t, trainer)
 	return trainer
+}
+
+// closeAfter closes something at the end of the test.
+func closeAfter(t testing.TB, c io.Closer) {
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // double is a state in float64, with moments of zero, and with biases, shifts

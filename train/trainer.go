@@ -6,6 +6,7 @@ import (
 
 	"gorgonia.org/tensor"
 
+	"github.com/gantrain/gantrain/runtime"
 	"github.com/gantrain/gantrain/runtime/latent"
 	"github.com/gantrain/gantrain/train/arch"
 	"github.com/gantrain/gantrain/train/dataset"
@@ -19,11 +20,14 @@ import (
 type Trainer struct {
 	Model *Model
 	data  *dataset.Images
+	o     Options
 
 	programs map[int]*program // by the number of real images
+	current  *program         // that has the newest state
 	order    []int            // of the current epoch, where it is shuffled
 	epoch    int              // that order belongs to
 	images   []int            // of the current step
+	note     string           // why Auto is Tape
 	samples  *nn.Inference    // the generator at the grid's batch size
 }
 
@@ -32,6 +36,21 @@ type program struct {
 	engine.Program
 	*feeder
 }
+
+// Options say what a model is trained on.
+type Options struct {
+	Engine  Engine // "" means Auto
+	Runtime runtime.Options
+}
+
+// Engine runs the steps of a recipe. Engines agree to float32 rounding.
+type Engine string
+
+const (
+	ORT  Engine = "ort"  // ONNX Runtime, the whole step as one model
+	Tape Engine = "tape" // Gorgonia's own machine, the reference
+	Auto Engine = "auto" // ORT where it can run the step, else Tape
+)
 
 // Diverged reports a loss that is no longer a number.
 type Diverged struct {
@@ -45,14 +64,14 @@ func (d *Diverged) Error() string {
 
 // NewTrainer prepares to train a model on data, which must have the size that
 // the GAN takes and make at least one batch.
-func NewTrainer(m *Model, data *dataset.Images) (*Trainer, error) {
+func NewTrainer(m *Model, data *dataset.Images, o Options) (*Trainer, error) {
 	if err := m.GAN.Check(); err != nil {
 		return nil, fmt.Errorf("train: %w", err)
 	}
 	if got := (arch.Shape{data.Channels, data.Height, data.Width}); fmt.Sprint(got) != fmt.Sprint(m.GAN.Image) {
 		return nil, fmt.Errorf("train: %s: images are %v, %s takes %v [channels height width]", data.Name, got, m.GAN.Name, m.GAN.Image)
 	}
-	t := &Trainer{Model: m, data: data, programs: map[int]*program{}, epoch: -1}
+	t := &Trainer{Model: m, data: data, o: o, programs: map[int]*program{}, epoch: -1}
 	if t.StepsPerEpoch() < 1 {
 		return nil, fmt.Errorf("train: %s: %d images make no batch of %d", data.Name, data.Len(), m.GAN.Recipe.Batch)
 	}
@@ -66,7 +85,7 @@ func (t *Trainer) StepsPerEpoch() int { return t.Model.GAN.Recipe.StepsPerEpoch(
 // is not finite is an error of type [*Diverged]; the model is then spoilt.
 func (t *Trainer) Step() ([]float64, error) {
 	t.draw()
-	p, err := t.program(len(t.images))
+	p, err := t.switchTo(len(t.images))
 	if err != nil {
 		return nil, err
 	}
@@ -100,21 +119,64 @@ func (t *Trainer) draw() {
 	t.images = t.order[place*r.Batch : min((place+1)*r.Batch, len(t.order))]
 }
 
-func (t *Trainer) program(real int) (*program, error) {
-	if p, ok := t.programs[real]; ok {
+// switchTo returns the program for a number of real images, with the newest
+// state in it.
+func (t *Trainer) switchTo(real int) (*program, error) {
+	p, ok := t.programs[real]
+	if ok && p == t.current {
 		return p, nil
 	}
-	plan, err := NewPlan(t.Model.GAN, real, tensor.Float32)
-	if err != nil {
+	if err := t.Store(); err != nil {
 		return nil, err
 	}
-	compiled, err := engine.NewTape(plan.Step, t.Model.State)
-	if err != nil {
+	if !ok {
+		plan, err := NewPlan(t.Model.GAN, real, tensor.Float32)
+		if err != nil {
+			return nil, err
+		}
+		compiled, err := t.compile(plan.Step)
+		if err != nil {
+			return nil, err
+		}
+		p = &program{compiled, newFeeder(t.Model.GAN, t.data, t.Model.Seed, plan.Feeds)}
+		t.programs[real] = p
+	}
+	t.current = p
+	return p, p.Load()
+}
+
+// compile compiles a step for the trainer's engine. The first step decides what
+// Auto means.
+func (t *Trainer) compile(step engine.Step) (engine.Program, error) {
+	if t.o.Engine == Tape {
+		return engine.NewTape(step, t.Model.State)
+	}
+	p, err := engine.NewORT(step, t.Model.State, t.o.Runtime)
+	if err == nil {
+		t.o.Engine = ORT
+		return p, nil
+	}
+	if t.o.Engine == ORT {
 		return nil, err
 	}
-	p := &program{compiled, newFeeder(t.Model.GAN, t.data, t.Model.Seed, plan.Feeds)}
-	t.programs[real] = p
-	return p, nil
+	t.o.Engine, t.note = Tape, fmt.Sprintf("training on the tape engine: %v", err)
+	return engine.NewTape(step, t.Model.State)
+}
+
+// Engine compiles the first step and returns what it will run on, with the
+// reason if Auto had to do without ONNX Runtime.
+func (t *Trainer) Engine() (e Engine, note string, err error) {
+	t.draw()
+	_, err = t.switchTo(len(t.images))
+	return t.o.Engine, t.note, err
+}
+
+// Store brings the model's state up to date with the steps done.
+func (t *Trainer) Store() error {
+	if t.current == nil {
+		return nil
+	}
+	return t.current.Store()
 }
 
 // Samples makes the pictures of the GAN's grid with the weights of now, from
@@ -123,6 +185,9 @@ func (t *Trainer) program(real int) (*program, error) {
 func (t *Trainer) Samples() (*tensor.Dense, error) {
 	gan := t.Model.GAN
 	n := gan.Grid.Rows * gan.Grid.Columns
+	if err := t.Store(); err != nil {
+		return nil, err
+	}
 	if t.samples == nil {
 		var err error
 		if t.samples, err = nn.NewInference(arch.Generator, gan.Generator, t.Model.State, n); err != nil {

@@ -94,11 +94,11 @@ func TestTrainingGoesOnFromAModel(t *testing.T) {
 		parts := steps(first, 4)
 		copied := *first.Model
 		copied.State = first.Model.State.Clone()
-		second, err := NewTrainer(&copied, noiseImages(10))
+		second, err := NewTrainer(&copied, noiseImages(10), Options{Engine: Tape})
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer second.Close()
+		closeAfter(t, second)
 		parts = append(parts, steps(second, 3)...)
 		if diff := cmp.Diff(losses, parts); diff != "" || !same(whole.Model.State, second.Model.State) {
 			t.Errorf("%s: the second half goes another way; losses (-whole +parts):\n%s", name, diff)
@@ -137,7 +137,7 @@ func TestTrainerRefusals(t *testing.T) {
 		{tiny(), noiseImages(0), "train: noise: 0 images make no batch of 4"},
 		{tiny(func(g *arch.GAN) { g.Recipe.Batch = 0 }), noiseImages(3), "train: tiny: recipe: batch of 0, want 1 to 65536"},
 	} {
-		if _, err := NewTrainer(tinyModel(t, c.gan), c.data); err == nil || err.Error() != c.want {
+		if _, err := NewTrainer(tinyModel(t, c.gan), c.data, Options{}); err == nil || err.Error() != c.want {
 			t.Errorf("error %v, want %s", err, c.want)
 		}
 	}

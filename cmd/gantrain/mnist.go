@@ -7,7 +7,9 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/gantrain/gantrain/cmd/internal/command"
+	"github.com/gantrain/gantrain/internal/nearest"
 	"github.com/gantrain/gantrain/runtime"
+	"github.com/gantrain/gantrain/train"
 	"github.com/gantrain/gantrain/train/arch"
 	"github.com/gantrain/gantrain/train/dataset"
 )
@@ -24,6 +26,7 @@ func newMNIST() *cli.Command {
 			&cli.StringFlag{Name: "data", Usage: "train on the IDX files in `FOLDER` (gzip or plain) instead of MNIST"},
 			&cli.StringFlag{Name: "out", Usage: "make the run's `FOLDER`", DefaultText: "runs/GAN"},
 			&cli.BoolFlag{Name: "force", Usage: "replace the run that the folder holds", DisableDefaultText: true},
+			&cli.StringFlag{Name: "engine", Value: string(train.Auto), Usage: "train on `ENGINE`: ort (ONNX Runtime), tape (Gorgonia's machine, the reference), or auto (ort where it loads)"},
 			&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "draw everything random from `SEED`"},
 		}, append(recipeFlags(), libraryFlag)...),
 		Action: func(c *cli.Context) error {
@@ -47,10 +50,15 @@ func libraryOptions(c *cli.Context) runtime.Options {
 func trainOptionsOf(c *cli.Context) (trainOptions, error) {
 	o := trainOptions{
 		out: c.String("out"), force: c.Bool("force"), seed: c.Uint64("seed"),
-		runtime: libraryOptions(c), stdout: c.App.Writer, stderr: c.App.ErrWriter,
+		train:  train.Options{Engine: train.Engine(c.String("engine")), Runtime: libraryOptions(c)},
+		stdout: c.App.Writer, stderr: c.App.ErrWriter,
 	}
 	if c.Args().Present() {
 		return o, command.Usage(c, "unexpected argument %q", c.Args().First())
+	}
+	if e := o.train.Engine; e != train.Auto && e != train.ORT && e != train.Tape {
+		return o, command.Usage(c, "--engine %s: want ort, tape or auto%s", e,
+			nearest.Hint(string(e), []string{string(train.ORT), string(train.Tape), string(train.Auto)}))
 	}
 	gan, err := arch.Find(c.String("gan"), c.String("variant"))
 	if err != nil {

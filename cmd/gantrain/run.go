@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/gantrain/gantrain/cmd/internal/command"
-	"github.com/gantrain/gantrain/runtime"
 	"github.com/gantrain/gantrain/train"
 	"github.com/gantrain/gantrain/train/arch"
 	"github.com/gantrain/gantrain/train/dataset"
@@ -18,12 +17,12 @@ import (
 
 // trainOptions is what a command line asks a run to be.
 type trainOptions struct {
-	gan     arch.GAN
-	recipe  recipe
-	seed    uint64
-	out     string
-	force   bool
-	runtime runtime.Options
+	gan    arch.GAN
+	recipe recipe
+	seed   uint64
+	out    string
+	force  bool
+	train  train.Options
 
 	stdout, stderr io.Writer
 }
@@ -48,14 +47,14 @@ func startRun(ctx context.Context, o trainOptions, data *dataset.Images, source 
 		return err
 	}
 	if !created { // it may hold a run, which goes only for one that can start
-		if err := train.Ready(ctx, model, data, o.runtime); err != nil {
+		if err := train.Ready(ctx, model, data, o.train); err != nil {
 			return err
 		}
 		if err := train.RemoveRun(o.out); err != nil {
 			return err
 		}
 	}
-	run, err := train.NewRun(ctx, o.out, model, data, goal, source, o.runtime)
+	run, err := train.NewRun(ctx, o.out, model, data, goal, source, o.train)
 	if err != nil {
 		if created { // and is empty again
 			err = errors.Join(err, os.Remove(o.out))
@@ -68,8 +67,11 @@ func startRun(ctx context.Context, o trainOptions, data *dataset.Images, source 
 // trainRun trains a run to its end, or to Ctrl-C, and says what came of it.
 func trainRun(ctx context.Context, run *train.Run, stdout, stderr io.Writer) error {
 	m := run.Model()
-	fmt.Fprintf(stdout, "training %s on %s: steps %d to %d, %d an epoch, seed %d, into %s\n",
-		m.GAN.Name, m.Dataset, m.Step+1, run.Goal(), run.StepsPerEpoch(), m.Seed, run.Folder)
+	fmt.Fprintf(stdout, "training %s on %s: steps %d to %d, %d an epoch, seed %d, engine %s, into %s\n",
+		m.GAN.Name, m.Dataset, m.Step+1, run.Goal(), run.StepsPerEpoch(), m.Seed, run.Engine(), run.Folder)
+	if run.Note != "" {
+		fmt.Fprintln(stderr, "gantrain:", run.Note)
+	}
 	progress := command.NewProgress(stderr, m.Step, run.Goal(), "steps")
 	names := run.LossNames()
 	run.OnStep = func(step int, losses []float64) {

@@ -87,6 +87,9 @@ func TestBroken(t *testing.T) {
 		"recipe: batch of 1099511627776, want 1 to 65536":                                          recipe(func(r *Recipe) { r.Batch = 1 << 40 }),
 		"recipe: -1 epochs": recipe(func(r *Recipe) { r.Epochs = -1 }),
 		`recipe: sampling "random", want "shuffled" or "replacement"`: recipe(func(r *Recipe) { r.Sampling = "random" }),
+		"recipe: update 2 trains the discriminator again in a simultaneous step": recipe(func(r *Recipe) {
+			r.Simultaneous, r.Updates[1] = true, r.Updates[0]
+		}),
 		"recipe: no updates": recipe(func(r *Recipe) { r.Updates = nil }),
 		`recipe: update 1 trains "", want "generator" or "discriminator"`: recipe(func(r *Recipe) { r.Updates[0].Trains = "" }),
 		`recipe: update 2 trains "generator", which has no optimiser`:     recipe(func(r *Recipe) { delete(r.Adam, Generator) }),

@@ -86,7 +86,12 @@ func (r Recipe) check() error {
 	if len(r.Updates) == 0 {
 		return fmt.Errorf("no updates")
 	}
+	trained := map[Role]bool{}
 	for i, u := range r.Updates {
+		if r.Simultaneous && trained[u.Trains] {
+			return fmt.Errorf("update %d trains the %s again in a simultaneous step", i+1, u.Trains)
+		}
+		trained[u.Trains] = true
 		if u.Trains != Generator && u.Trains != Discriminator {
 			return fmt.Errorf("update %d trains %q, want %q or %q", i+1, u.Trains, Generator, Discriminator)
 		}

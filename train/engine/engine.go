@@ -57,6 +57,10 @@ type Program interface {
 	// Run performs the step and returns the loss of each update, each from its
 	// own forward pass, before its update.
 	Run(Feed) ([]float64, error)
+	// Load takes up the state from its arrays, after somebody else changed them;
+	// Store writes it there. Between the two a program may keep it elsewhere.
+	Load() error
+	Store() error
 	Close() error
 }
 

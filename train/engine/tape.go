@@ -138,6 +138,10 @@ func scalar(v gorgonia.Value) (float64, error) {
 	return 0, fmt.Errorf("%T is no scalar", v.Data())
 }
 
+// Load and Store have nothing to do: the state never leaves its arrays.
+func (t *tape) Load() error  { return nil }
+func (t *tape) Store() error { return nil }
+
 // Close implements Program.
 func (t *tape) Close() error {
 	for _, u := range t.updates {

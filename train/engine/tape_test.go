@@ -90,7 +90,11 @@ func TestFeedsAndStateAreReadAtEachStep(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer p.Close()
+	t.Cleanup(func() {
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	for _, c := range []struct {
 		x    float32
 		loss float64
@@ -156,7 +160,11 @@ func TestFailureChangesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer p.Close()
+	t.Cleanup(func() {
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	before := state.Clone()
 	if _, err := p.Run(nil); err == nil {
 		t.Fatal("no error without a feed")

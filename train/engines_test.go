@@ -1,0 +1,165 @@
+package train
+
+import (
+	"math"
+	"testing"
+
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/gantrain/gantrain/runtime"
+	"github.com/gantrain/gantrain/train/arch"
+	"github.com/gantrain/gantrain/train/dataset"
+	"github.com/gantrain/gantrain/train/engine"
+)
+
+// Steps on ONNX Runtime against steps on the tape, each from the tape's state
+// with the same numbers fed. What rounding may do is measured, not guessed: the
+// tape runs the same step in float64, and the root mean square distance of
+// either engine's tensors from it must be of one size. Single values may lie
+// further apart: where a rounding error changes the sign of a LeakyReLU's
+// input, a whole gradient changes, and Adam divides small gradients by
+// themselves.
+func TestEnginesAgree(t *testing.T) {
+	const steps = 20
+	tinies := map[string]arch.GAN{"alternating": tiny(), "simultaneous": tiny(simultaneous)}
+	for name, gan := range tinies {
+		t.Run(name, func(t *testing.T) { enginesAgree(t, gan, noiseImages(40), steps) })
+	}
+	if testing.Short() {
+		t.Skip("skipped: -short: the published GANs")
+	}
+	data, err := dataset.MNIST(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range arch.All() {
+		gan := p.GAN
+		gan.Recipe.Batch = 16 // the sums over a batch are short, those over channels as in earnest
+		t.Run(gan.Name, func(t *testing.T) { enginesAgree(t, gan, data, 3) })
+	}
+}
+
+func enginesAgree(t *testing.T, gan arch.GAN, data *dataset.Images, steps int) {
+	single, double := newSteps(t, gan, tensor.Float32), newSteps(t, gan, tensor.Float64)
+	tape32, err := engine.NewTape(single.Step, single.state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tape64, err := engine.NewTape(double.Step, double.state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ortState := single.state.Clone()
+	ort, err := engine.NewORT(single.Step, ortState, runtime.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ort.Close()
+	feeder := newFeeder(gan, data, 1, single.Feeds)
+	images := make([]int, gan.Recipe.Batch)
+	worst, where := 0.0, ""
+	for step := range steps {
+		for name, v := range single.state {
+			copy(floats(ortState[name]), floats(v))
+			for i, x := range floats(v) {
+				double.state[name].Data().([]float64)[i] = float64(x)
+			}
+		}
+		dataset.Draw(images, data.Len(), 1, orderStream, uint64(step))
+		feed := feeder.fill(step, images)
+		if err := ort.Load(); err != nil {
+			t.Fatal(err)
+		}
+		got, err := ort.Run(feed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := ort.Store(); err != nil {
+			t.Fatal(err)
+		}
+		want, err := tape32.Run(feed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := tape64.Run(widen(feed)); err != nil {
+			t.Fatal(err)
+		}
+		for i := range want {
+			if !(math.Abs(got[i]-want[i]) <= 1e-5) {
+				t.Errorf("step %d: loss %d is %v, on the tape %v", step+1, i, got[i], want[i])
+			}
+		}
+		for name, v := range single.state {
+			truth := double.state[name].Data().([]float64)
+			tapeError, largest := distance(floats(v), truth)
+			ortError, _ := distance(floats(ortState[name]), truth)
+			// Half a unit in the last place of the largest value is below either.
+			ratio := ortError / (tapeError + largest*0x1p-24)
+			if ratio > worst {
+				worst, where = ratio, name
+			}
+		}
+	}
+	t.Logf("%s: ONNX Runtime is at most %.1f times as far from float64 as the tape, in %s", gan.Name, worst, where)
+	// The tape adds up a bias' gradient in float64, ONNX Runtime in float32: over
+	// 16 pictures of 14x14 that is up to sqrt(3136) roundings more.
+	if !(worst <= 56) {
+		t.Errorf("%s is %.1f times as far from float64 as on the tape", where, worst)
+	}
+}
+
+// stepsOf is a plan and a state in one precision.
+type stepsOf struct {
+	*Plan
+	state engine.State
+}
+
+func newSteps(t *testing.T, gan arch.GAN, dt tensor.Dtype) stepsOf {
+	t.Helper()
+	plan, err := NewPlan(gan, gan.Recipe.Batch, dt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	state, err := NewState(gan, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, v := range state {
+		if dt == tensor.Float64 {
+			state[name] = tensor.New(tensor.Of(dt), tensor.WithShape(v.Shape()...))
+		}
+	}
+	return stepsOf{plan, state}
+}
+
+// widen copies a feed with its floats in float64.
+func widen(feed engine.Feed) engine.Feed {
+	out := engine.Feed{}
+	for name, v := range feed {
+		switch x := v.Data().(type) {
+		case float32:
+			out[name] = gorgonia.NewF64(float64(x))
+		case []float32:
+			wide := make([]float64, len(x))
+			for i := range x {
+				wide[i] = float64(x[i])
+			}
+			out[name] = tensor.New(tensor.WithShape(v.Shape()...), tensor.WithBacking(wide))
+		default:
+			out[name] = v
+		}
+	}
+	return out
+}
+
+// distance is the root mean square difference, and the largest magnitude of
+// the truth.
+func distance(x []float32, truth []float64) (rms, largest float64) {
+	for i := range x {
+		d := float64(x[i]) - truth[i]
+		rms += d * d
+		largest = math.Max(largest, math.Abs(truth[i]))
+	}
+	return math.Sqrt(rms / float64(len(x))), largest
+}
