@@ -1,0 +1,34 @@
+"""Holds an exported generator, and what ganinfer made of it, against Python.
+
+usage: check_export.py GENERATOR.onnx Z.npy IMAGES.npy DISCRIMINATOR.onnx
+
+Z.npy and IMAGES.npy are what `ganinfer generate` kept with --save-z and --npy.
+Prints the largest difference; a model that the checker refuses, or a shape that
+it infers otherwise, is an error.
+"""
+
+import sys
+
+import numpy
+import onnx
+import onnxruntime
+
+
+def shapes(path):
+    """The checker's and the strict shape inference's idea of a model's outputs."""
+    model = onnx.load(path)
+    onnx.checker.check_model(model, full_check=True)
+    inferred = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
+    return {
+        value.name: [dim.dim_param or dim.dim_value for dim in value.type.tensor_type.shape.dim]
+        for value in inferred.graph.output
+    }
+
+
+generator, z, images, discriminator = sys.argv[1:]
+assert shapes(generator) == {"image": ["batch", 1, 28, 28]}, shapes(generator)
+judged = list(shapes(discriminator).values())
+assert judged == [["batch", 1]], judged
+session = onnxruntime.InferenceSession(generator, providers=["CPUExecutionProvider"])
+made = session.run(None, {"z": numpy.load(z)})[0]
+print(numpy.abs(made - numpy.load(images)).max())
