@@ -21,10 +21,9 @@ import (
 // input, a whole gradient changes, and Adam divides small gradients by
 // themselves.
 func TestEnginesAgree(t *testing.T) {
-	const steps = 20
-	tinies := map[string]arch.GAN{"alternating": tiny(), "simultaneous": tiny(simultaneous)}
-	for name, gan := range tinies {
-		t.Run(name, func(t *testing.T) { enginesAgree(t, gan, noiseImages(40), steps) })
+	const steps = 5
+	for _, c := range stepCases() {
+		t.Run(c.name, func(t *testing.T) { enginesAgree(t, c.gan, c.real, noiseImages(40), steps) })
 	}
 	if testing.Short() {
 		t.Skip("skipped: -short: the published GANs")
@@ -36,12 +35,12 @@ func TestEnginesAgree(t *testing.T) {
 	for _, p := range arch.All() {
 		gan := p.GAN
 		gan.Recipe.Batch = 16 // the sums over a batch are short, those over channels as in earnest
-		t.Run(gan.Name, func(t *testing.T) { enginesAgree(t, gan, data, 3) })
+		t.Run(gan.Name, func(t *testing.T) { enginesAgree(t, gan, 16, data, 3) })
 	}
 }
 
-func enginesAgree(t *testing.T, gan arch.GAN, data *dataset.Images, steps int) {
-	single, double := newSteps(t, gan, tensor.Float32), newSteps(t, gan, tensor.Float64)
+func enginesAgree(t *testing.T, gan arch.GAN, real int, data *dataset.Images, steps int) {
+	single, double := newSteps(t, gan, real, tensor.Float32), newSteps(t, gan, real, tensor.Float64)
 	tape32, err := engine.NewTape(single.Step, single.state)
 	if err != nil {
 		t.Fatal(err)
@@ -55,9 +54,9 @@ func enginesAgree(t *testing.T, gan arch.GAN, data *dataset.Images, steps int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer ort.Close()
+	closeAfter(t, ort)
 	feeder := newFeeder(gan, data, 1, single.Feeds)
-	images := make([]int, gan.Recipe.Batch)
+	images := make([]int, real)
 	worst, where := 0.0, ""
 	for step := range steps {
 		for name, v := range single.state {
@@ -115,9 +114,9 @@ type stepsOf struct {
 	state engine.State
 }
 
-func newSteps(t *testing.T, gan arch.GAN, dt tensor.Dtype) stepsOf {
+func newSteps(t *testing.T, gan arch.GAN, real int, dt tensor.Dtype) stepsOf {
 	t.Helper()
-	plan, err := NewPlan(gan, gan.Recipe.Batch, dt)
+	plan, err := NewPlan(gan, real, dt)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,11 +20,16 @@ const (
 	tinyGoal   = 11
 )
 
-// newTinyRun starts a run in a new folder.
+// newTinyRun starts a run in a new folder, on ONNX Runtime.
 func newTinyRun(t *testing.T, gan arch.GAN) *Run {
 	t.Helper()
+	return newRunOn(t, gan, ORT)
+}
+
+func newRunOn(t *testing.T, gan arch.GAN, e Engine) *Run {
+	t.Helper()
 	folder := filepath.Join(t.TempDir(), "run")
-	r, err := NewRun(t.Context(), folder, tinyModel(t, gan), noiseImages(tinyImages), tinyGoal, "", Options{})
+	r, err := NewRun(t.Context(), folder, tinyModel(t, gan), noiseImages(tinyImages), tinyGoal, "", Options{Engine: e})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +45,7 @@ func openTinyRun(t *testing.T, folder string) *Run {
 	return r
 }
 
-// train trains to the goal and closes the run.
+// trainToEnd trains to the goal and closes the run.
 func trainToEnd(t *testing.T, r *Run) {
 	t.Helper()
 	if err := r.Train(t.Context()); err != nil {
@@ -123,6 +128,22 @@ func compareFiles(t *testing.T, want, got map[string][]byte, names []string) {
 		case !bytes.Equal(a, b):
 			t.Errorf("%s differs: %d and %d bytes", name, len(a), len(b))
 		}
+	}
+}
+
+// variety is one of the ways to train that must repeat and resume alike.
+type variety struct {
+	name   string
+	gan    arch.GAN
+	engine Engine
+}
+
+func varieties() []variety {
+	return []variety{
+		{"alternating on ONNX Runtime", tiny(), ORT},
+		{"simultaneous on ONNX Runtime", tiny(simultaneous), ORT},
+		{"alternating on the tape", tiny(), Tape},
+		{"simultaneous on the tape", tiny(simultaneous), Tape},
 	}
 }
 

@@ -112,6 +112,8 @@ func (r Report) check(m *Model, data *dataset.Images) error {
 	switch {
 	case m.GAN.Name != r.GAN || m.Seed != r.Seed:
 		return fmt.Errorf("its checkpoint is of %s, seed %d; run.json says %s, seed %d", m.GAN.Name, m.Seed, r.GAN, r.Seed)
+	case r.Engine != ORT && r.Engine != Tape:
+		return fmt.Errorf("it was trained on engine %q, want %q or %q", r.Engine, ORT, Tape)
 	case data.Len() != r.Data.Images:
 		return fmt.Errorf("it was trained on %d images of %s; there are %d now", r.Data.Images, r.Data.Name, data.Len())
 	}

@@ -7,13 +7,12 @@ import (
 	"os"
 	"strings"
 	"testing"
-
-	"github.com/gantrain/gantrain/train/arch"
 )
 
-func undisturbed(t *testing.T, gan arch.GAN) map[string][]byte {
+// undisturbed trains a run from start to end and gives its files.
+func undisturbed(t *testing.T, v variety) map[string][]byte {
 	t.Helper()
-	r := newTinyRun(t, gan)
+	r := newRunOn(t, v.gan, v.engine)
 	trainToEnd(t, r)
 	return files(t, r.Folder)
 }
@@ -29,32 +28,36 @@ func status(t *testing.T, folder string) Status {
 
 // Stopped before the first step, inside an epoch, at its end, and twice.
 func TestInterruptedRunsEndAsIfUndisturbed(t *testing.T) {
-	for name, gan := range map[string]arch.GAN{"alternating": tiny(), "simultaneous": tiny(simultaneous)} {
-		want := undisturbed(t, gan)
-		all := [][]int{{2, 7}, {0}, {1}, {3}, {10}}
-		if testing.Short() {
-			all = all[:1]
-		}
-		for _, stops := range all {
-			t.Run(fmt.Sprint(name, stops), func(t *testing.T) {
-				r := newTinyRun(t, gan)
-				for _, step := range stops {
-					if err := interrupt(t, r, step); !errors.Is(err, context.Canceled) {
-						t.Fatalf("error %v, want %v", err, context.Canceled)
-					}
-					if got := status(t, r.Folder); got != Interrupted {
-						t.Errorf("run.json says %q, want %q", got, Interrupted)
-					}
-					r = openTinyRun(t, r.Folder)
-					if r.Model().Step != step {
-						t.Errorf("goes on from step %d, want %d", r.Model().Step, step)
-					}
-				}
-				trainToEnd(t, r)
-				compareFiles(t, want, files(t, r.Folder), results())
-			})
+	stops := [][]int{{2, 7}, {0}, {1}, {3}, {10}}
+	if testing.Short() {
+		stops = stops[:1]
+	}
+	for _, v := range varieties() {
+		want := undisturbed(t, v)
+		for _, at := range stops {
+			t.Run(fmt.Sprint(v.name, at), func(t *testing.T) { interruptAndResume(t, v, at, want) })
 		}
 	}
+}
+
+// interruptAndResume stops a run after each of some steps, and goes on to the
+// end.
+func interruptAndResume(t *testing.T, v variety, stops []int, want map[string][]byte) {
+	r := newRunOn(t, v.gan, v.engine)
+	for _, step := range stops {
+		if err := interrupt(t, r, step); !errors.Is(err, context.Canceled) {
+			t.Fatalf("error %v, want %v", err, context.Canceled)
+		}
+		if got := status(t, r.Folder); got != Interrupted {
+			t.Errorf("run.json says %q, want %q", got, Interrupted)
+		}
+		r = openTinyRun(t, r.Folder)
+		if r.Model().Step != step || r.Engine() != v.engine {
+			t.Errorf("goes on from step %d on %s, want %d on %s", r.Model().Step, r.Engine(), step, v.engine)
+		}
+	}
+	trainToEnd(t, r)
+	compareFiles(t, want, files(t, r.Folder), results())
 }
 
 // Ctrl-C in the last step: the run is at its goal, so it has finished.
@@ -72,7 +75,7 @@ func TestInterruptedAtTheGoalIsFinished(t *testing.T) {
 // left of the losses may be nothing, whole rows past the checkpoint, or a torn
 // one; the run must end as if undisturbed.
 func TestKilledRunsEndAsIfUndisturbed(t *testing.T) {
-	want := undisturbed(t, tiny())
+	want := undisturbed(t, varieties()[0])
 	for name, tail := range map[string]string{
 		"nothing written": "", "rows past the checkpoint": "4,0.5,0.5\n5,0.25,1e-3\n", "a torn row": "4,0.5,0.5\n5,0.2", "half a number": "4,",
 	} {
@@ -124,6 +127,7 @@ func TestOpenRunErrors(t *testing.T) {
 		"step-000000000.safetensors":         func(r *Run) { write(t, r.Path("checkpoints", checkpointName(0)), "half") },
 		"losses.csv: no such file":           func(r *Run) { remove(t, r.Path("losses.csv")) },
 		"not a table of losses":              func(r *Run) { write(t, r.Path("losses.csv"), "foreign\n") },
+		`it was trained on engine "abacus"`:  func(r *Run) { r.report.Engine = "abacus"; rewrite(t, r) },
 		"run.json says tiny, seed 2":         func(r *Run) { r.report.Seed = 2; rewrite(t, r) },
 		"seed 1; run.json says other, seed":  func(r *Run) { r.report.GAN = "other"; rewrite(t, r) },
 		"trained on 12 images of noise; the": func(r *Run) { r.report.Data.Images = 12; rewrite(t, r) },

@@ -89,17 +89,14 @@ func TestLossColumns(t *testing.T) {
 }
 
 func TestTheSameSeedGivesTheSameBytes(t *testing.T) {
-	for name, gan := range map[string]arch.GAN{"alternating": tiny(), "simultaneous": tiny(simultaneous)} {
-		var runs []map[string][]byte
-		for range 2 {
-			r := newTinyRun(t, gan)
-			trainToEnd(t, r)
-			runs = append(runs, files(t, r.Folder))
-		}
-		if diff := cmp.Diff(names(runs[0]), names(runs[1])); diff != "" {
-			t.Errorf("%s: files (-first +second):\n%s", name, diff)
-		}
-		compareFiles(t, runs[0], runs[1], names(runs[0]))
+	for _, v := range varieties() {
+		t.Run(v.name, func(t *testing.T) {
+			first, second := undisturbed(t, v), undisturbed(t, v)
+			if diff := cmp.Diff(names(first), names(second)); diff != "" {
+				t.Errorf("files (-first +second):\n%s", diff)
+			}
+			compareFiles(t, first, second, names(first))
+		})
 	}
 }
 
