@@ -32,10 +32,13 @@ type recipe struct {
 func recipeOf(c *cli.Context) (recipe, error) {
 	r := recipe{rates: map[arch.Role]float64{}}
 	var arguments []string
-	for name, field := range map[string]*int{"epochs": &r.epochs, "steps": &r.steps, "batch": &r.batch} {
-		*field = c.Int(name)
-		if c.IsSet(name) && *field < 1 {
-			return r, command.Usage(c, "--%s %d: want at least 1", name, *field)
+	for _, number := range []struct {
+		flag  string
+		field *int
+	}{{"epochs", &r.epochs}, {"steps", &r.steps}, {"batch", &r.batch}} {
+		*number.field = c.Int(number.flag)
+		if c.IsSet(number.flag) && *number.field < 1 {
+			return r, command.Usage(c, "--%s %d: want at least 1", number.flag, *number.field)
 		}
 	}
 	if r.batch > arch.MaxBatch {

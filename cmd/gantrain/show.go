@@ -53,7 +53,8 @@ func show(w io.Writer, gan arch.GAN) error {
 	if err := sources(w, gan.Sources); err != nil {
 		return err
 	}
-	return variants(w, gan)
+	variants(w, gan.Name)
+	return nil
 }
 
 func layers(w io.Writer, net arch.Network) error {
@@ -157,15 +158,15 @@ func sources(w io.Writer, s arch.Sources) error {
 	return table.Flush()
 }
 
-func variants(w io.Writer, gan arch.GAN) error {
+func variants(w io.Writer, name string) {
 	for _, p := range arch.All() {
+		if p.Name != name {
+			continue
+		}
 		for _, v := range p.Variants {
-			if p.Name == gan.Name {
-				fmt.Fprintf(w, "\nvariant %s: %s\n", v.Name, v.Doc)
-			}
+			fmt.Fprintf(w, "\nvariant %s: %s\n", v.Name, v.Doc)
 		}
 	}
-	return nil
 }
 
 // size prints a shape as 1x28x28.

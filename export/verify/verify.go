@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"gorgonia.org/tensor"
 
@@ -79,7 +80,8 @@ func Model(ctx context.Context, model []byte, o runtime.Options, cases ...Case) 
 // Compare returns the largest |have-want| divided by the larger of 1 and the
 // largest |want|, or NaN if a value is not finite on either side.
 func Compare(have, want *tensor.Dense) (float64, error) {
-	if !have.Shape().Eq(want.Shape()) {
+	// Not Shape.Eq, to which [5, 1] and [5] are equal.
+	if !slices.Equal(have.Shape(), want.Shape()) {
 		return 0, fmt.Errorf("has shape %v, want %v", have.Shape(), want.Shape())
 	}
 	a, okA := have.Data().([]float32)

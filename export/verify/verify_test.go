@@ -172,8 +172,11 @@ func TestCompare(t *testing.T) {
 			t.Errorf("Compare(%v, %v) = %g, want %g", c.have, c.want, got, c.max)
 		}
 	}
-	if _, err := verify.Compare(vector(1), vector(1, 2)); err == nil {
-		t.Error("no error for other shapes")
+	column := tensor.New(tensor.WithShape(2, 1), tensor.WithBacking([]float32{1, 2}))
+	for _, have := range []*tensor.Dense{vector(1), column} {
+		if _, err := verify.Compare(have, vector(1, 2)); err == nil {
+			t.Errorf("no error for shape %v", have.Shape())
+		}
 	}
 	if _, err := verify.Compare(vector(1), tensor.New(tensor.WithShape(1), tensor.WithBacking([]float64{1}))); err == nil {
 		t.Error("no error for other types")

@@ -30,12 +30,12 @@ type Info struct {
 	Min, Max float64 // the range of a picture's values; both 0 where there are none
 	Classes  int     // labels run from 0 to Classes-1
 
-	Dataset        string // what it was trained on: "mnist"
+	Dataset        string // what it was trained on: "MNIST"
 	DatasetLicence string
 
 	Seed      uint64
 	Step      int    // training steps done
-	Arguments string // the flags that change numbers: "batch=64 lr=0.0001"
+	Arguments string // the flags that change numbers: "batch=64 g-rate=0.0001"
 }
 
 // The keys carry a prefix: other tools write metadata too, and call their own
