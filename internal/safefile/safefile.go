@@ -1,7 +1,7 @@
 // Package safefile writes files whole or not at all: the content goes to a
 // temporary name in the same folder and takes the real name only once it is
-// complete. A reader never sees half a file, and a failure leaves whatever
-// stood there before.
+// complete. A reader never sees half a file, and a failure to write leaves
+// whatever stood there before.
 package safefile
 
 import (
@@ -24,8 +24,10 @@ var buffers = sync.Pool{New: func() any { return bufio.NewWriterSize(nil, buffer
 
 // Write gives path the content that write produces, replacing a file of that
 // name. When it returns nil, the content and the name have reached the disk.
-// The mode is 0644 less the umask. An error names path; the old file, if any,
-// is then untouched and the temporary one is gone.
+// The mode is 0644 less the umask. An error names path, and the temporary file
+// is gone after it. The old file, if any, is then untouched, with one exception:
+// where only the last step fails, to bring the new name to the disk, path has
+// the new content already, but may lose it if the power fails.
 func Write(path string, write func(io.Writer) error) error {
 	return replace(path, write, true)
 }
