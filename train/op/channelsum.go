@@ -80,16 +80,19 @@ func otherAxes(x tensor.Shape) axes {
 }
 
 func channelSumKernel[F float](y array[F], in []array[F]) {
-	x, l := in[0].data, layoutOf(in[0].shape)
-	l.eachChannel(func(c int) {
-		var sum float64
-		for n := range l.n {
-			for _, v := range x[l.at(n, c) : l.at(n, c)+l.size] {
-				sum += float64(v)
-			}
+	l := layoutOf(in[0].shape)
+	l.eachChannel(func(c int) { y.data[c] = F(sumOf(in[0].data, l, c)) })
+}
+
+// sumOf adds up channel c of x.
+func sumOf[F float](x []F, l layout, c int) float64 {
+	var sum float64
+	for n := range l.n {
+		for _, v := range x[l.at(n, c) : l.at(n, c)+l.size] {
+			sum += float64(v)
 		}
-		y.data[c] = F(sum)
-	})
+	}
+	return sum
 }
 
 // layout sees an array [N, C, ...] as n pictures of c channels of size values.

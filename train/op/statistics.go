@@ -111,16 +111,8 @@ func broadcast(l *export.Lowering, perChannel string, x tensor.Shape) string {
 }
 
 func channelMeanKernel[F float](y array[F], in []array[F]) {
-	x, l := in[0].data, layoutOf(in[0].shape)
-	l.eachChannel(func(c int) {
-		var sum float64
-		for n := range l.n {
-			for _, v := range x[l.at(n, c) : l.at(n, c)+l.size] {
-				sum += float64(v)
-			}
-		}
-		y.data[c] = F(sum / float64(l.n*l.size))
-	})
+	l := layoutOf(in[0].shape)
+	l.eachChannel(func(c int) { y.data[c] = F(sumOf(in[0].data, l, c) / float64(l.n*l.size)) })
 }
 
 func channelVarianceKernel[F float](y array[F], in []array[F]) {
