@@ -88,13 +88,13 @@ func (r Recipe) check() error {
 	}
 	trained := map[Role]bool{}
 	for i, u := range r.Updates {
+		if err := u.check(); err != nil {
+			return fmt.Errorf("update %d %w", i+1, err)
+		}
 		if r.Simultaneous && trained[u.Trains] {
 			return fmt.Errorf("update %d trains the %s again in a simultaneous step", i+1, u.Trains)
 		}
 		trained[u.Trains] = true
-		if u.Trains != Generator && u.Trains != Discriminator {
-			return fmt.Errorf("update %d trains %q, want %q or %q", i+1, u.Trains, Generator, Discriminator)
-		}
 		a, ok := r.Adam[u.Trains]
 		if !ok {
 			return fmt.Errorf("update %d trains %q, which has no optimiser", i+1, u.Trains)
@@ -102,13 +102,19 @@ func (r Recipe) check() error {
 		if err := a.check(); err != nil {
 			return fmt.Errorf("%s: %w", u.Trains, err)
 		}
-		if u.Noise < 0 || u.Noise >= maxNoise {
-			return fmt.Errorf("update %d: noise %d is not in [0, %d)", i+1, u.Noise, maxNoise)
-		}
-		if !(u.Epsilon >= 0 && u.RealLabel >= 0 && u.RealLabel <= 1 && u.FakeLabel >= 0 && u.FakeLabel <= 1) {
-			return fmt.Errorf("update %d: labels %g and %g, epsilon %g: want labels in [0, 1], epsilon at least 0",
-				i+1, u.RealLabel, u.FakeLabel, u.Epsilon)
-		}
+	}
+	return nil
+}
+
+func (u Update) check() error {
+	switch {
+	case u.Trains != Generator && u.Trains != Discriminator:
+		return fmt.Errorf("trains %q, want %q or %q", u.Trains, Generator, Discriminator)
+	case u.Noise < 0 || u.Noise >= maxNoise:
+		return fmt.Errorf("has noise %d, which is not in [0, %d)", u.Noise, maxNoise)
+	case !(u.Epsilon >= 0 && u.RealLabel >= 0 && u.RealLabel <= 1 && u.FakeLabel >= 0 && u.FakeLabel <= 1):
+		return fmt.Errorf("has labels %g and %g, epsilon %g: want labels in [0, 1], epsilon at least 0",
+			u.RealLabel, u.FakeLabel, u.Epsilon)
 	}
 	return nil
 }
