@@ -143,7 +143,12 @@ func describe(u arch.Update) string {
 	if u.Joined {
 		how = "one mean over both"
 	}
-	return fmt.Sprintf("discriminator: %s, real images labelled %g, generated %g, %s, noise %d", loss, u.RealLabel, u.FakeLabel, how, u.Noise+1)
+	mode := "training"
+	if u.Predicted {
+		mode = "inference"
+	}
+	return fmt.Sprintf("discriminator: %s, real images labelled %g, generated %g (generator in %s mode), %s, noise %d",
+		loss, u.RealLabel, u.FakeLabel, mode, how, u.Noise+1)
 }
 
 func sources(w io.Writer, s arch.Sources) error {

@@ -43,7 +43,7 @@ func guoMLP() Published {
 				LatentSpace:  {Listing, "100 values, normal"},
 				Loss:         {Listing, "real images labelled 0.9, one mean over real and generated"},
 				Order:        {Listing, "the discriminator, then the generator with fresh noise; dropout stays active in both"},
-				Optimiser:    {Listing, "the generator's own compile line, for both networks; the last compile line sets Keras' default Adam, with which Keras itself collapses: variant literal"},
+				Optimiser:    {Listing, "Adam 2e-4 with beta1 0.5 for both, from the generator's own compile line, the rest Keras' defaults; the last compile line sets Keras' default Adam, with which Keras itself collapses: variant literal"},
 				Normalising:  {Listing, "none"},
 				Initialisers: {Keras, "Glorot uniform, zero bias"},
 				Batch:        {Listing, "128, drawn with replacement"},
