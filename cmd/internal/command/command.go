@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"strings"
+	"syscall"
 
 	"github.com/urfave/cli/v2"
 
@@ -22,17 +23,17 @@ import (
 const (
 	failed      = 1
 	wrongUsage  = 2
-	interrupted = 130 // as a shell reports a program ended by SIGINT
+	interrupted = 130 // as a shell reports a program ended by SIGINT; for SIGTERM too
 )
 
 // Run runs app with args (the program's name first) and returns its exit code:
-// 0, 1 after an error, 2 after wrong usage, 130 after Ctrl-C, which cancels the
-// context that actions see. An error is one line on stderr after the program's
+// 0, 1 after an error, 2 after wrong usage, 130 after Ctrl-C or SIGTERM, which
+// cancel the context that actions see. An error is one line on stderr after the program's
 // name. Flags may stand before or after a command's arguments.
 func Run(app *cli.App, args []string, stdout, stderr io.Writer) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	// A second Ctrl-C ends the program at once.
+	// A second signal ends the program at once.
 	context.AfterFunc(ctx, stop)
 	return run(ctx, app, args, stdout, stderr)
 }

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	goruntime "runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -74,6 +76,31 @@ func TestRunEndsAsItShould(t *testing.T) {
 	}
 }
 
+// A signal that is not caught ends the test itself.
+func TestRunIsInterruptedBySignals(t *testing.T) {
+	if goruntime.GOOS == "windows" {
+		t.Skip("skipped: Windows has no signals for a process")
+	}
+	self, err := os.FindProcess(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+		app := greeter(func(c *cli.Context) error {
+			if err := self.Signal(s); err != nil {
+				return err
+			}
+			<-c.Context.Done()
+			return c.Context.Err()
+		})
+		var stdout, stderr bytes.Buffer
+		code := Run(app, []string{"greeter", "greet"}, &stdout, &stderr)
+		if code != 130 || stderr.String() != "greeter: interrupted\n" {
+			t.Errorf("%v: code %d, stderr %q, want 130 and that it was interrupted", s, code, &stderr)
+		}
+	}
+}
+
 func TestFlagsFirst(t *testing.T) {
 	for given, want := range map[string]string{
 		"greet":                             "greet --",
@@ -105,6 +132,12 @@ func TestNewFileAndFolder(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
+	toFile, toFolder, dangling := filepath.Join(dir, "tofile"), filepath.Join(dir, "tofolder"), filepath.Join(dir, "dangling")
+	for link, target := range map[string]string{toFile: file, toFolder: empty, dangling: filepath.Join(dir, "nothing")} {
+		if err := os.Symlink(target, link); err != nil {
+			t.Fatal(err)
+		}
+	}
 	newFolder := func(path string, force bool) error { _, err := NewFolder(path, force); return err }
 	for _, c := range []struct {
 		check func(string, bool) error
@@ -116,6 +149,11 @@ func TestNewFileAndFolder(t *testing.T) {
 		{NewFile, file, false, "exists: --force"},
 		{NewFile, file, true, ""},
 		{NewFile, empty, true, "is a folder"},
+		{NewFile, os.DevNull, true, "not a regular file"},
+		{NewFile, toFile, false, "exists: --force"},
+		{NewFile, toFile, true, ""},
+		{NewFile, toFolder, true, "is a folder"},
+		{NewFile, dangling, true, "not a regular file"},
 		{NewFile, filepath.Join(dir, "no", "new"), true, "does not exist"},
 		{NewFile, filepath.Join(file, "new"), true, "not a directory"},
 		{newFolder, filepath.Join(dir, "a", "b"), false, ""},
@@ -139,14 +177,15 @@ func TestNewFileAndFolder(t *testing.T) {
 
 func TestProgressInALog(t *testing.T) {
 	var b bytes.Buffer
-	p := NewProgress(&b, 2, 10, "things")
-	p.Set(3) // too early for a line
-	p.next = p.next.Add(-2 * lineEvery)
-	p.Set(4)
-	p.Set(5)
+	start := time.Now()
+	p := newProgress(&b, false, 2, 10, "things", start)
+	p.set(3, start.Add(lineEvery-1)) // too early for a line
+	p.set(4, start.Add(lineEvery))
+	p.set(5, start.Add(2*lineEvery-1))
+	p.set(10, start.Add(2*lineEvery)) // the end needs none
 	p.Close()
-	if lines := strings.Count(b.String(), "\n"); lines != 1 || !strings.HasPrefix(b.String(), "4 of 10 things, ") {
-		t.Errorf("%q, want one line for 4 of 10 things", &b)
+	if diff := cmp.Diff("4 of 10 things, 0.2/s, 30s left\n", b.String()); diff != "" {
+		t.Errorf("log (-want +got):\n%s", diff)
 	}
 	for want, done := range map[string]int{
 		"2 of 10 things":                  2,
@@ -160,5 +199,37 @@ func TestProgressInALog(t *testing.T) {
 	p.Note("well")
 	if diff := cmp.Diff("2 of 10 things, well", p.line(2, 0)); diff != "" {
 		t.Errorf("line with a note (-want +got):\n%s", diff)
+	}
+}
+
+// After a resume the rate and the time left are those of the new steps alone.
+func TestProgressOnATerminal(t *testing.T) {
+	var b bytes.Buffer
+	start := time.Now()
+	p := newProgress(&b, true, 900, 1000, "steps", start)
+	p.Note("d_loss 1.386 g_loss 0.693")
+	var shown []string
+	for _, c := range []struct {
+		done  int
+		after time.Duration
+	}{{901, barEvery - 1}, {902, barEvery}, {910, 10 * time.Second}} {
+		b.Reset()
+		p.set(c.done, start.Add(c.after))
+		drawn := strings.Split(strings.TrimSpace(b.String()), "\r")
+		text, _, _ := strings.Cut(drawn[len(drawn)-1], "|")
+		shown = append(shown, text)
+	}
+	want := []string{
+		"", // too early
+		"902 of 1000 steps, 20/s, 5s left, d_loss 1.386 g_loss 0.693  90% ",
+		"910 of 1000 steps, 1/s, 1m30s left, d_loss 1.386 g_loss 0.693  91% ",
+	}
+	if diff := cmp.Diff(want, shown); diff != "" {
+		t.Errorf("bar (-want +got):\n%s", diff)
+	}
+	b.Reset()
+	p.Close()
+	if strings.TrimSpace(b.String()) != "" || b.Len() == 0 {
+		t.Errorf("closing writes %q, want blanks over the bar", &b)
 	}
 }

@@ -3,16 +3,22 @@ package command
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 )
 
 // NewFile returns an error where a file of that name must not or cannot be
-// written: it exists and force is false, it is no regular file, or its folder
-// is missing. It writes nothing.
+// written: it exists and force is false, it is a folder, a device or anything
+// else but a regular file, or its folder is missing. It writes nothing.
 func NewFile(path string, force bool) error {
 	info, err := os.Lstat(path)
+	if err == nil && info.Mode()&fs.ModeSymlink != 0 {
+		if target, err := os.Stat(path); err == nil { // else the link leads nowhere, and stays
+			info = target
+		}
+	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return parent(path)
@@ -20,6 +26,8 @@ func NewFile(path string, force bool) error {
 		return err
 	case info.IsDir():
 		return fmt.Errorf("%s is a folder, want a file", path)
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%s is not a regular file", path)
 	case !force:
 		return fmt.Errorf("%s exists: --force overwrites it", path)
 	}
@@ -29,10 +37,12 @@ func NewFile(path string, force bool) error {
 func parent(path string) error {
 	dir := filepath.Dir(path)
 	info, err := os.Stat(dir)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("%s cannot be written: folder %s does not exist", path, dir)
-	}
-	if !info.IsDir() {
+	case err != nil:
+		return fmt.Errorf("%s cannot be written: %w", path, err)
+	case !info.IsDir():
 		return fmt.Errorf("%s cannot be written: %s is not a folder", path, dir)
 	}
 	return nil
@@ -57,8 +67,11 @@ func NewFolder(path string, force bool) (created bool, err error) {
 		return false, err
 	}
 	defer dir.Close()
-	if names, _ := dir.Readdirnames(1); len(names) > 0 {
+	switch _, err := dir.Readdirnames(1); {
+	case err == nil:
 		return false, fmt.Errorf("%s is not empty: --force writes into it", path)
+	case err != io.EOF: // what an empty folder gives
+		return false, err
 	}
 	return false, nil
 }

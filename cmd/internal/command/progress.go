@@ -10,8 +10,11 @@ import (
 	"golang.org/x/term"
 )
 
-// lineEvery is how often progress in a log gets a line.
-const lineEvery = 10 * time.Second
+// How often progress is shown in a log, and on a terminal.
+const (
+	lineEvery = 10 * time.Second
+	barEvery  = 100 * time.Millisecond
+)
 
 // Progress shows how far a long task is: a bar on a terminal, a line now and
 // then in a log.
@@ -23,49 +26,55 @@ type Progress struct {
 	what  string
 	note  string
 	start time.Time
-	next  time.Time
+	next  time.Time // when to show it again
 }
 
 // NewProgress shows the progress of total things, called what, on w; done of
 // them were done before.
 func NewProgress(w io.Writer, done, total int, what string) *Progress {
-	now := time.Now()
+	f, ok := w.(*os.File)
+	return newProgress(w, ok && term.IsTerminal(int(f.Fd())), done, total, what, time.Now())
+}
+
+func newProgress(w io.Writer, terminal bool, done, total int, what string, now time.Time) *Progress {
 	p := &Progress{w: w, first: done, total: total, what: what, start: now, next: now.Add(lineEvery)}
-	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+	if terminal {
+		// The numbers are our own line: the bar's would count what was done
+		// before as work of the first half second.
 		p.bar = progressbar.NewOptions(total,
 			progressbar.OptionSetWriter(w),
-			progressbar.OptionSetDescription(what),
-			progressbar.OptionShowCount(),
-			progressbar.OptionShowIts(),
+			progressbar.OptionSetPredictTime(false),
 			progressbar.OptionFullWidth(),
-			progressbar.OptionThrottle(100*time.Millisecond),
 			progressbar.OptionClearOnFinish(),
 		)
-		_ = p.bar.Set(done)
+		p.next = now
+		p.set(done, now)
 	}
 	return p
 }
 
 // Note sets a few words that are shown beside the numbers from then on.
-func (p *Progress) Note(words string) {
-	p.note = words
-	if p.bar != nil {
-		p.bar.Describe(words)
-	}
-}
+func (p *Progress) Note(words string) { p.note = words }
 
 // Set says that done things are done.
-func (p *Progress) Set(done int) {
-	switch now := time.Now(); {
+func (p *Progress) Set(done int) { p.set(done, time.Now()) }
+
+func (p *Progress) set(done int, now time.Time) {
+	if now.Before(p.next) {
+		return
+	}
+	switch {
 	case p.bar != nil:
 		_ = p.bar.Set(done) // a terminal that is gone is no reason to stop
-	case now.After(p.next) && done < p.total:
+		p.bar.Describe(p.line(done, now.Sub(p.start)))
+		p.next = now.Add(barEvery)
+	case done < p.total:
 		fmt.Fprintln(p.w, p.line(done, now.Sub(p.start)))
 		p.next = now.Add(lineEvery)
 	}
 }
 
-// line is what a log shows: "120 of 936 steps, 3.8/s, 3m35s left, note".
+// line is what both show: "120 of 936 steps, 3.8/s, 3m35s left, note".
 func (p *Progress) line(done int, elapsed time.Duration) string {
 	line := fmt.Sprintf("%d of %d %s", done, p.total, p.what)
 	if done > p.first {
