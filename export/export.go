@@ -6,10 +6,10 @@
 package export
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"gorgonia.org/gorgonia"
 
@@ -44,7 +44,8 @@ type Model struct {
 // Graph walks the graph from the model's outputs to its inputs and returns the
 // ONNX model: opset 15, IR version 8, kernels and constants as initializers,
 // the names of nodes as set with gorgonia.WithName. The same graph with the
-// same values gives the same model.
+// same values gives the same model. The error names every node that can't be
+// exported, on one line.
 func Graph(m Model) (*onnxpb.ModelProto, error) {
 	if err := checkPorts(m); err != nil {
 		return nil, err
@@ -58,7 +59,7 @@ func Graph(m Model) (*onnxpb.ModelProto, error) {
 			return nil, err
 		}
 	}
-	var refused []error
+	var refused refusals
 	for _, p := range m.Outputs {
 		order, err := topological(p.Node, w.seen)
 		if err != nil {
@@ -71,7 +72,7 @@ func Graph(m Model) (*onnxpb.ModelProto, error) {
 		}
 	}
 	if len(refused) > 0 {
-		return nil, errors.Join(refused...)
+		return nil, refused
 	}
 	for _, p := range m.Outputs {
 		w.graph.Output = append(w.graph.Output, w.valueInfo(p.Node, p.Name))
@@ -88,6 +89,19 @@ func Graph(m Model) (*onnxpb.ModelProto, error) {
 	}
 	return model, nil
 }
+
+// refusals says what can't be exported, on one line.
+type refusals []error
+
+func (r refusals) Error() string {
+	lines := make([]string, len(r))
+	for i, err := range r {
+		lines[i] = err.Error()
+	}
+	return strings.Join(lines, "; ")
+}
+
+func (r refusals) Unwrap() []error { return r }
 
 // checkPorts checks that each port has a name and a node of its own, inputs
 // without an operator, outputs with one.

@@ -12,8 +12,8 @@ import (
 	"github.com/gantrain/gantrain/train/op"
 )
 
-// TestRefusals: what can't be exported is named, each thing on a line of its
-// own, and no model comes back.
+// TestRefusals: all that can't be exported is named, on one line, and no model
+// comes back.
 func TestRefusals(t *testing.T) {
 	x := func(b builder) *gorgonia.Node { return b.input("x", 2, 3) }
 	port := func(name string, n *gorgonia.Node) []export.Port { return []export.Port{{Name: name, Node: n}} }
@@ -27,7 +27,7 @@ func TestRefusals(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		build func(b builder) export.Model
-		want  []string // one line each
+		want  []string // joined by semicolons
 	}{
 		{"stock operators", func(b builder) export.Model {
 			in := x(b)
@@ -124,9 +124,34 @@ func TestRefusals(t *testing.T) {
 			if err == nil || p != nil {
 				t.Fatalf("model %v, error %v, want an error alone", p, err)
 			}
-			if want := strings.Join(c.want, "\n"); err.Error() != want {
+			if want := strings.Join(c.want, "; "); err.Error() != want {
 				t.Errorf("error\n%v\nwant\n%s", err, want)
 			}
 		})
 	}
 }
+
+// TestRefusalsUnwrap: each of several causes can be asked for.
+func TestRefusalsUnwrap(t *testing.T) {
+	b := newBuilder(t, tensor.Float32)
+	x := b.input("x", 2, 3)
+	causes := []error{errors.New("no such form"), refusal{"no such type"}}
+	y := x
+	for _, cause := range causes {
+		y = b.named("")(gorgonia.ApplyOp(newTestOp(tensor.Shape{2, 3}, func(*export.Lowering) error { return cause }), y))
+	}
+	_, err := export.Graph(export.Model{
+		Inputs:  []export.Port{{Name: "x", Node: x}},
+		Outputs: []export.Port{{Name: "y", Node: y}},
+	})
+	if !errors.Is(err, causes[0]) {
+		t.Errorf("error %v is not %v", err, causes[0])
+	}
+	if r := (refusal{}); !errors.As(err, &r) || r != causes[1] {
+		t.Errorf("error %v holds %v, want %v", err, r, causes[1])
+	}
+}
+
+type refusal struct{ what string }
+
+func (r refusal) Error() string { return r.what }
