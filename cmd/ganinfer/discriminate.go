@@ -75,53 +75,48 @@ func computed(given bool) string {
 // discriminator is a model that turns pictures into logits, probabilities, or
 // both.
 type discriminator struct {
-	path               string
-	session            *runtime.Session
-	info               modelinfo.Info // the range is set
-	input              string
-	c, h, w, batch     int
+	network
+	c, h, w            int
 	logit, probability bool // what it gives
 }
 
-func openDiscriminator(ctx context.Context, path string, o runtime.Options, pictures int, stderr io.Writer) (_ *discriminator, err error) {
-	s, info, err := open(ctx, path, o, stderr)
+// openDiscriminator loads a discriminator for that many pictures.
+func openDiscriminator(ctx context.Context, path string, o runtime.Options, pictures int, stderr io.Writer) (*discriminator, error) {
+	n, in, err := openNetwork(ctx, path, o, modelinfo.Discriminator, 4, stderr)
 	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			s.Close()
-		}
-	}()
-	if info.Network == modelinfo.Generator {
-		return nil, fmt.Errorf("%s: a generator, want a discriminator", path)
-	}
-	in, err := onlyInput(path, s, 4)
-	if err != nil {
+	d := &discriminator{network: n}
+	if err := d.settle(in, pictures); err != nil {
+		d.session.Close()
 		return nil, err
 	}
-	for _, size := range in.Shape[1:] {
-		if size < 1 || size > picture.MaxSide {
-			return nil, fmt.Errorf("%s: input %s, want fixed channels, height and width", path, names([]runtime.Port{in}))
-		}
+	defaults(&d.info, path, "", stderr)
+	return d, nil
+}
+
+// settle sets what the input and the outputs tell.
+func (d *discriminator) settle(in runtime.Port, pictures int) (err error) {
+	c, h, w := in.Shape[1], in.Shape[2], in.Shape[3]
+	if c != 1 && c != 3 || h < 1 || h > picture.MaxSide || w < 1 || w > picture.MaxSide {
+		return fmt.Errorf("%s: input %s, want 1 or 3 channels of a fixed height and width, at most %d",
+			d.path, names([]runtime.Port{in}), picture.MaxSide)
 	}
-	d := &discriminator{path: path, session: s, info: info, input: in.Name,
-		c: int(in.Shape[1]), h: int(in.Shape[2]), w: int(in.Shape[3])}
-	for _, out := range s.Outputs() {
+	d.c, d.h, d.w = int(c), int(h), int(w)
+	for _, out := range d.session.Outputs() {
 		d.logit = d.logit || out.Name == "logit"
 		d.probability = d.probability || out.Name == "probability"
 	}
 	if !d.logit && !d.probability {
-		return nil, fmt.Errorf("%s: outputs %s, want logit or probability", path, names(s.Outputs()))
+		return fmt.Errorf("%s: outputs %s, want logit or probability", d.path, names(d.session.Outputs()))
 	}
-	if d.batch, err = batchOf(path, in.Shape[0], 0); err != nil {
-		return nil, err
+	if d.batch, err = batchOf(d.path, in.Shape[0], 0); err != nil {
+		return err
 	}
 	if in.Shape[0] < 1 {
-		d.batch = min(d.batch, pictures)
+		d.batch = min(d.batch, pictures, maxNumbers/(d.c*d.h*d.w))
 	}
-	defaults(&d.info, path, "", stderr)
-	return d, nil
+	return d.fits(in, c, h, w)
 }
 
 // judge asks the model about at most one batch of picture files.

@@ -17,48 +17,28 @@ const (
 	maxLatent    = 1 << 20
 )
 
-// generator is a model that turns noise [batch, latent] into pictures.
+// generator is a model that turns noise [batch, latent] into pictures. Its
+// info has the latent size and the distribution.
 type generator struct {
-	path          string
-	session       *runtime.Session
-	info          modelinfo.Info // latent size, distribution and range are set
-	input, output string
-	batch         int // rows in every run
+	network
+	output string
 }
 
 // openGenerator loads a generator. latentSize is that of the noise to come, 0
 // if it is the model that decides; batch 0 means the model's own if it has one,
 // else 64.
-func openGenerator(ctx context.Context, path string, o runtime.Options, latentSize, batch int, stderr io.Writer) (_ *generator, err error) {
-	s, info, err := open(ctx, path, o, stderr)
+func openGenerator(ctx context.Context, path string, o runtime.Options, latentSize, batch int, stderr io.Writer) (*generator, error) {
+	n, in, err := openNetwork(ctx, path, o, modelinfo.Generator, 2, stderr)
 	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			s.Close()
-		}
-	}()
-	if info.Network == modelinfo.Discriminator {
-		return nil, fmt.Errorf("%s: a discriminator, want a generator", path)
-	}
-	in, err := onlyInput(path, s, 2)
-	if err != nil {
-		return nil, err
-	}
-	out, err := imageOutput(path, s)
-	if err != nil {
-		return nil, err
-	}
-	g := &generator{path: path, session: s, info: info, input: in.Name, output: out.Name}
-	if g.info.Latent, err = latentOf(path, in.Shape[1], info.Latent, latentSize); err != nil {
-		return nil, err
-	}
-	if g.batch, err = batchOf(path, in.Shape[0], batch); err != nil {
+	g := &generator{network: n}
+	if err := g.settle(in, latentSize, batch); err != nil {
+		g.session.Close()
 		return nil, err
 	}
 	assumed := ""
-	if info.Distribution == "" {
+	if g.info.Distribution == "" {
 		g.info.Distribution = latent.Normal
 		if latentSize == 0 {
 			assumed = ", and normal noise"
@@ -66,6 +46,25 @@ func openGenerator(ctx context.Context, path string, o runtime.Options, latentSi
 	}
 	defaults(&g.info, path, assumed, stderr)
 	return g, nil
+}
+
+// settle sets what the input, the outputs and the command line tell.
+func (g *generator) settle(in runtime.Port, latentSize, batch int) error {
+	out, err := imageOutput(g.path, g.session)
+	if err != nil {
+		return err
+	}
+	g.output = out.Name
+	if g.info.Latent, err = latentOf(g.path, in.Shape[1], g.info.Latent, latentSize); err != nil {
+		return err
+	}
+	if g.batch, err = batchOf(g.path, in.Shape[0], batch); err != nil {
+		return err
+	}
+	if err := g.fits(in, int64(g.info.Latent)); err != nil {
+		return err
+	}
+	return g.fits(out, out.Shape[1:]...)
 }
 
 // imageOutput finds the output that holds pictures: "image", or the only one

@@ -42,6 +42,8 @@ func writeModels(dir string) error {
 			p.Value = "many"
 		}
 	}
+	wide := generatorInfo
+	wide.Latent = maxLatent
 	for name, m := range map[string]*onnxpb.ModelProto{
 		"generator.onnx":   generatorModel(generatorInfo, 1, -1, 0),
 		"colour.onnx":      generatorModel(generatorInfo, 3, -1, 0),
@@ -56,6 +58,11 @@ func writeModels(dir string) error {
 		"probability.onnx": discriminatorModel("probability"),
 		"both.onnx":        discriminatorModel("logit", "probability"),
 		"score.onnx":       discriminatorModel("score"),
+		"hugenoise.onnx":   shapesModel(wide, "z", "image", []int64{maxBatch, maxLatent}, []int64{maxBatch, 1, 8, 8}),
+		"widenoise.onnx":   shapesModel(wide, "z", "image", []int64{-1, maxLatent}, []int64{-1, 1, 8, 8}),
+		"hugeimage.onnx":   shapesModel(generatorInfo, "z", "image", []int64{maxBatch, testLatent}, []int64{maxBatch, 4096, 4096, 4096}),
+		"channels.onnx":    shapesModel(discriminatorInfo, "image", "logit", []int64{maxBatch, 4096, 4096, 4096}, []int64{maxBatch, 1}),
+		"hugebatch.onnx":   shapesModel(discriminatorInfo, "image", "logit", []int64{maxBatch, 3, 4096, 4096}, []int64{maxBatch, 1}),
 	} {
 		b, err := proto.Marshal(m)
 		if err != nil {
@@ -130,6 +137,18 @@ func discriminatorModel(outputs ...string) *onnxpb.ModelProto {
 		g.Output = append(g.Output, valueInfo(name, onnxpb.TensorProto_FLOAT, -1, 1))
 	}
 	return model(discriminatorInfo, g)
+}
+
+// shapesModel has an input and an output of any shapes, and reshapes one into
+// the other: it loads, and is not to be run.
+func shapesModel(info modelinfo.Info, in, out string, from, to []int64) *onnxpb.ModelProto {
+	return model(info, &onnxpb.GraphProto{
+		Name:        "shapes",
+		Input:       []*onnxpb.ValueInfoProto{valueInfo(in, onnxpb.TensorProto_FLOAT, from...)},
+		Output:      []*onnxpb.ValueInfoProto{valueInfo(out, onnxpb.TensorProto_FLOAT, to...)},
+		Initializer: []*onnxpb.TensorProto{intTensor("shape", to...)},
+		Node:        []*onnxpb.NodeProto{{Name: "reshape", OpType: "Reshape", Input: []string{in, "shape"}, Output: []string{out}}},
+	})
 }
 
 func model(info modelinfo.Info, g *onnxpb.GraphProto) *onnxpb.ModelProto {

@@ -7,7 +7,6 @@ import (
 	"image"
 	"io"
 	"io/fs"
-	"math"
 	"path/filepath"
 	goruntime "runtime"
 	"strings"
@@ -17,11 +16,6 @@ import (
 	"github.com/gantrain/gantrain/cmd/internal/command"
 	"github.com/gantrain/gantrain/internal/safefile"
 	"github.com/gantrain/gantrain/runtime/picture"
-)
-
-const (
-	maxGridSide = 1 << 14 // pixels
-	gridCell    = 64      // pixels that a picture of a grid is enlarged to, roughly
 )
 
 // produce runs the generator and writes what was asked for.
@@ -69,6 +63,7 @@ type producer struct {
 	noise      *noise
 	npy, saveZ io.Writer // nil: not wanted
 	shape      images    // of the first batch, without its data
+	scale      int       // of the grid
 	cells      []image.Image
 }
 
@@ -86,8 +81,7 @@ func (p *producer) all(ctx context.Context) (int, error) {
 	if err != nil || p.o.grid == "" {
 		return first, err
 	}
-	scale := max(1, gridCell/max(p.shape.h, p.shape.w))
-	return first, picture.WritePNG(p.o.grid, picture.Grid(p.cells, 0, scale))
+	return first, picture.WritePNG(p.o.grid, picture.Grid(p.cells, 0, p.scale))
 }
 
 func (p *producer) batches(ctx context.Context, workers *errgroup.Group, progress *command.Progress) (int, error) {
@@ -159,10 +153,11 @@ func (p *producer) check(m images) error {
 		return fmt.Errorf("%s: %d channels make no picture, only 1 and 3 do: --npy writes any", p.g.path, m.c)
 	}
 	if p.o.grid != "" {
-		side := int(math.Ceil(math.Sqrt(float64(p.noise.count)))) * max(m.h, m.w)
-		if side > maxGridSide {
-			return fmt.Errorf("%s: %d pictures of %dx%d make a grid %d pixels wide, want at most %d",
-				p.o.grid, p.noise.count, m.w, m.h, side, maxGridSide)
+		var size image.Point
+		p.scale, size = gridScale(p.noise.count, m.w, m.h)
+		if max(size.X, size.Y) > maxGridSide {
+			return fmt.Errorf("%s: %d pictures of %dx%d make a grid of %dx%d pixels, want at most %dx%d",
+				p.o.grid, p.noise.count, m.w, m.h, size.X, size.Y, maxGridSide, maxGridSide)
 		}
 		p.cells = make([]image.Image, p.noise.count)
 	}

@@ -33,12 +33,26 @@ func sessionOptions(c *cli.Context) (runtime.Options, error) {
 	return runtime.Options{Provider: provider, Library: c.String("onnxruntime")}, nil
 }
 
-// open loads a model, reads its metadata, and says on stderr what its session
-// has to say.
-func open(ctx context.Context, path string, o runtime.Options, stderr io.Writer) (*runtime.Session, modelinfo.Info, error) {
+// maxNumbers bounds the input and the output of a run: a gibibyte of float32.
+const maxNumbers = 1 << 28
+
+// network is an open model that takes a batch of one kind of input.
+type network struct {
+	path    string
+	session *runtime.Session
+	info    modelinfo.Info // the range is set
+	input   string
+	batch   int // rows in every run
+}
+
+// openNetwork loads a model whose metadata names that kind of network
+// (modelinfo.Generator or Discriminator) or none, and returns its only input,
+// of rank axes. The range and the batch are not set yet. What the session has
+// to say goes to stderr.
+func openNetwork(ctx context.Context, path string, o runtime.Options, kind string, rank int, stderr io.Writer) (network, runtime.Port, error) {
 	s, err := runtime.Open(ctx, path, o)
 	if err != nil {
-		return nil, modelinfo.Info{}, err
+		return network{}, runtime.Port{}, err
 	}
 	if note := s.Note(); note != "" {
 		fmt.Fprintf(stderr, "ganinfer: %s\n", note)
@@ -46,9 +60,32 @@ func open(ctx context.Context, path string, o runtime.Options, stderr io.Writer)
 	info, err := modelinfo.Parse(s.Metadata())
 	if err != nil {
 		s.Close()
-		return nil, info, fmt.Errorf("%s: %w", path, err)
+		return network{}, runtime.Port{}, fmt.Errorf("%s: %w", path, err)
 	}
-	return s, info, nil
+	if info.Network != "" && info.Network != kind {
+		s.Close()
+		return network{}, runtime.Port{}, fmt.Errorf("%s: a %s, want a %s", path, info.Network, kind)
+	}
+	in, err := onlyInput(path, s, rank)
+	if err != nil {
+		s.Close()
+		return network{}, runtime.Port{}, err
+	}
+	return network{path: path, session: s, info: info, input: in.Name}, in, nil
+}
+
+// fits returns an error where a batch of a port's rows is more than a run may
+// hold. An axis whose size is not known yet, 0 or less, counts as 1.
+func (n *network) fits(p runtime.Port, row ...int64) error {
+	numbers := float64(n.batch) // a float, since a file may claim any size
+	for _, size := range row {
+		numbers *= float64(max(size, 1))
+	}
+	if numbers > maxNumbers {
+		return fmt.Errorf("%s: %s has %.3g numbers for a batch of %d, want at most %d",
+			n.path, printable(p.String()), numbers, n.batch, maxNumbers)
+	}
+	return nil
 }
 
 // defaults fills in the range that a model without our metadata does not tell,
