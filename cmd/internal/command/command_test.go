@@ -178,7 +178,7 @@ func TestNewFileAndFolder(t *testing.T) {
 func TestProgressInALog(t *testing.T) {
 	var b bytes.Buffer
 	start := time.Now()
-	p := newProgress(&b, false, 2, 10, "things", start)
+	p := newProgress(&b, nil, 2, 10, "things", start)
 	p.set(3, start.Add(lineEvery-1)) // too early for a line
 	p.set(4, start.Add(lineEvery))
 	p.set(5, start.Add(2*lineEvery-1))
@@ -206,14 +206,17 @@ func TestProgressInALog(t *testing.T) {
 func TestProgressOnATerminal(t *testing.T) {
 	var b bytes.Buffer
 	start := time.Now()
-	p := newProgress(&b, true, 900, 1000, "steps", start)
+	columns := 80
+	p := newProgress(&b, func() int { return columns }, 900, 1000, "steps", start)
 	p.Note("d_loss 1.386 g_loss 0.693")
 	var shown []string
 	for _, c := range []struct {
-		done  int
-		after time.Duration
-	}{{901, barEvery - 1}, {902, barEvery}, {910, 10 * time.Second}} {
+		done    int
+		after   time.Duration
+		columns int
+	}{{901, barEvery - 1, 80}, {902, barEvery, 80}, {910, 10 * time.Second, 80}, {910, 20 * time.Second, 30}} {
 		b.Reset()
+		columns = c.columns
 		p.set(c.done, start.Add(c.after))
 		drawn := strings.Split(strings.TrimSpace(b.String()), "\r")
 		text, _, _ := strings.Cut(drawn[len(drawn)-1], "|")
@@ -223,6 +226,7 @@ func TestProgressOnATerminal(t *testing.T) {
 		"", // too early
 		"902 of 1000 steps, 20/s, 5s left, d_loss 1.386 g_loss 0.693  90% ",
 		"910 of 1000 steps, 1/s, 1m30s left, d_loss 1.386 g_loss 0.693  91% ",
+		"910 of 1000 steps, 0  91% ", // 20 of the 30 columns are for the line
 	}
 	if diff := cmp.Diff(want, shown); diff != "" {
 		t.Errorf("bar (-want +got):\n%s", diff)

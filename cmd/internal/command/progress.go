@@ -19,26 +19,37 @@ const (
 // Progress shows how far a long task is: a bar on a terminal, a line now and
 // then in a log.
 type Progress struct {
-	w     io.Writer
-	bar   *progressbar.ProgressBar // nil in a log
-	first int                      // done before it started
-	total int
-	what  string
-	note  string
-	start time.Time
-	next  time.Time // when to show it again
+	w       io.Writer
+	bar     *progressbar.ProgressBar // nil in a log
+	columns func() int               // of the terminal
+	first   int                      // done before it started
+	total   int
+	what    string
+	note    string
+	start   time.Time
+	next    time.Time // when to show it again
 }
 
 // NewProgress shows the progress of total things, called what, on w; done of
 // them were done before.
 func NewProgress(w io.Writer, done, total int, what string) *Progress {
 	f, ok := w.(*os.File)
-	return newProgress(w, ok && term.IsTerminal(int(f.Fd())), done, total, what, time.Now())
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return newProgress(w, nil, done, total, what, time.Now())
+	}
+	columns := func() int {
+		if width, _, err := term.GetSize(int(f.Fd())); err == nil {
+			return width
+		}
+		return 80
+	}
+	return newProgress(w, columns, done, total, what, time.Now())
 }
 
-func newProgress(w io.Writer, terminal bool, done, total int, what string, now time.Time) *Progress {
-	p := &Progress{w: w, first: done, total: total, what: what, start: now, next: now.Add(lineEvery)}
-	if terminal {
+// newProgress starts at a given time; columns is nil for a log.
+func newProgress(w io.Writer, columns func() int, done, total int, what string, now time.Time) *Progress {
+	p := &Progress{w: w, columns: columns, first: done, total: total, what: what, start: now, next: now.Add(lineEvery)}
+	if columns != nil {
 		// The numbers are our own line: the bar's would count what was done
 		// before as work of the first half second.
 		p.bar = progressbar.NewOptions(total,
@@ -66,7 +77,10 @@ func (p *Progress) set(done int, now time.Time) {
 	switch {
 	case p.bar != nil:
 		_ = p.bar.Set(done) // a terminal that is gone is no reason to stop
-		p.bar.Describe(p.line(done, now.Sub(p.start)))
+		// Beside the line stand " 100% || ". What would wrap is cut: a bar
+		// can be drawn over on one row only.
+		line := p.line(done, now.Sub(p.start))
+		p.bar.Describe(line[:min(len(line), max(0, p.columns()-10))])
 		p.next = now.Add(barEvery)
 	case done < p.total:
 		fmt.Fprintln(p.w, p.line(done, now.Sub(p.start)))
