@@ -101,3 +101,7 @@ func (s *Session) Close() error {
 	}
 	return nil
 }
+
+// Version is the version of the ONNX Runtime that this process uses, or empty
+// before the first session.
+func Version() string { return ort.Version() }

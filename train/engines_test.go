@@ -50,7 +50,7 @@ func enginesAgree(t *testing.T, gan arch.GAN, real int, data *dataset.Images, st
 		t.Fatal(err)
 	}
 	ortState := single.state.Clone()
-	ort, err := engine.NewORT(single.Step, ortState, runtime.Options{})
+	ort, err := engine.NewORT(t.Context(), single.Step, ortState, runtime.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -9,7 +10,9 @@ import (
 	"runtime/debug"
 
 	"github.com/gantrain/gantrain/internal/safefile"
+	"github.com/gantrain/gantrain/runtime"
 	"github.com/gantrain/gantrain/train/dataset"
+	"github.com/gantrain/gantrain/train/op"
 )
 
 // Report is run.json: what was asked of a run, and how far it came.
@@ -43,6 +46,7 @@ type Data struct {
 	Folder  string `json:"folder,omitempty"` // one's own data
 	Licence string `json:"licence,omitempty"`
 	Images  int    `json:"images"`
+	SHA256  string `json:"sha256"` // of the pixels
 }
 
 // Versions are those of the parts that numbers depend on.
@@ -50,19 +54,30 @@ type Versions struct {
 	Gantrain string `json:"gantrain"`
 	Gorgonia string `json:"gorgonia"`
 	Go       string `json:"go"`
+	Compute  string `json:"compute"` // what computes the steps: "ONNX Runtime 1.24.4", or the tape's BLAS
 }
 
-func newReport(m *Model, data *dataset.Images, goal int, source string) Report {
+func newReport(m *Model, data *dataset.Images, goal int, source string, e Engine) Report {
+	if e == "" {
+		e = ORT
+	}
 	return Report{
 		Status: Running, GAN: m.GAN.Name, Variant: m.GAN.Variant, Arguments: m.Arguments,
-		Seed: m.Seed, Goal: goal,
-		Data:     Data{Name: data.Name, Folder: source, Licence: data.Licence, Images: data.Len()},
-		Versions: versions(),
+		Seed: m.Seed, Engine: e, Goal: goal,
+		Data: Data{Name: data.Name, Folder: source, Licence: data.Licence, Images: data.Len(), SHA256: sum(data)},
 	}
 }
 
-func versions() Versions {
-	v := Versions{Gantrain: Version()}
+func sum(data *dataset.Images) string {
+	return fmt.Sprintf("%x", sha256.Sum256(data.Pixels))
+}
+
+// versions are known once an engine has compiled a step.
+func versions(e Engine) Versions {
+	v := Versions{Gantrain: Version(), Compute: op.BLAS()}
+	if e == ORT {
+		v.Compute = "ONNX Runtime " + runtime.Version()
+	}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		v.Go = info.GoVersion
 		for _, d := range info.Deps {
@@ -92,6 +107,9 @@ func ReadReport(folder string) (Report, error) {
 	if err := json.Unmarshal(data, &r); err != nil {
 		return r, fmt.Errorf("train: %s is no report of a run: %w", path, err)
 	}
+	if r.GAN == "" || r.Status == "" {
+		return r, fmt.Errorf("train: %s is no report of a run: it names no GAN or no status", path)
+	}
 	return r, nil
 }
 
@@ -114,6 +132,8 @@ func (r Report) check(m *Model, data *dataset.Images) error {
 		return fmt.Errorf("its checkpoint is of %s, seed %d; run.json says %s, seed %d", m.GAN.Name, m.Seed, r.GAN, r.Seed)
 	case r.Engine != ORT && r.Engine != Tape:
 		return fmt.Errorf("it was trained on engine %q, want %q or %q", r.Engine, ORT, Tape)
+	case data.Len() == r.Data.Images && sum(data) != r.Data.SHA256:
+		return fmt.Errorf("it was trained on other images of %s than there are now", r.Data.Name)
 	case data.Len() != r.Data.Images:
 		return fmt.Errorf("it was trained on %d images of %s; there are %d now", r.Data.Images, r.Data.Name, data.Len())
 	}

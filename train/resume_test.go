@@ -138,7 +138,7 @@ func TestOpenRunErrors(t *testing.T) {
 		}
 		spoil(r)
 		before := files(t, r.Folder)
-		_, err := OpenRun(r.Folder, noiseImages(tinyImages), Options{})
+		_, err := OpenRun(t.Context(), r.Folder, noiseImages(tinyImages), Options{})
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), r.Folder) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("error %v, want one line with %q and the folder", err, want)
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,6 +17,9 @@ import (
 // saveEvery is the longest time of work that a crash can cost.
 const saveEvery = 5 * time.Minute
 
+// restBetween keeps short epochs from being spent on checkpoints.
+const restBetween = 30 * time.Second
+
 // Run is a training run in a folder of its own:
 //
 //	run.json            what was asked, on what data, how far it came
@@ -30,9 +32,10 @@ type Run struct {
 	// OnStep, if not nil, is called after each step with the losses of its
 	// updates.
 	OnStep func(step int, losses []float64)
-	// Largest is how far the exported models depart from their graphs.
-	Largest float64
-	// Note says why the run does without ONNX Runtime; it is mostly empty.
+	// Largest is how far each exported model departs from its graph.
+	Largest map[arch.Role]float64
+	// Note says what keeps a resumed run from ending as one never stopped would;
+	// it is mostly empty.
 	Note string
 
 	options Options
@@ -52,26 +55,32 @@ func NewRun(ctx context.Context, folder string, m *Model, data *dataset.Images, 
 	if err != nil {
 		return nil, err
 	}
-	r := &Run{Folder: folder, options: o, trainer: t, report: newReport(m, data, goal, source)}
+	r := &Run{Folder: folder, options: o, trainer: t, report: newReport(m, data, goal, source, o.Engine)}
 	for _, name := range runFiles {
 		if _, err := os.Lstat(r.Path(name)); err == nil {
-			return nil, fmt.Errorf("train: %s is in the way, and not part of a run", r.Path(name))
+			return nil, fmt.Errorf("train: %s is in the way: a run needs a folder without one", r.Path(name))
 		}
 	}
-	if err := r.prepare(); err != nil {
-		return nil, err
+	if err := r.prepare(ctx); err != nil {
+		return nil, errors.Join(err, t.Close())
 	}
 	if err := r.start(ctx); err != nil {
-		return nil, errors.Join(err, removeRun(folder)) // nothing of use lies there
+		return nil, errors.Join(err, t.Close(), removeRun(folder)) // nothing of use lies there
 	}
 	return r, nil
 }
 
-// prepare compiles the first step, which settles the engine.
-func (r *Run) prepare() error {
-	engine, note, err := r.trainer.Engine()
-	r.report.Engine, r.Note = engine, note
-	return err
+// prepare compiles the first step and notes what computes it.
+func (r *Run) prepare(ctx context.Context) error {
+	if err := r.trainer.Prepare(ctx); err != nil {
+		return err
+	}
+	began := r.report.Versions.Compute
+	r.report.Versions = versions(r.report.Engine)
+	if now := r.report.Versions.Compute; began != "" && began != now {
+		r.Note = fmt.Sprintf("the run began on %s and goes on with %s: rounding will differ", began, now)
+	}
+	return nil
 }
 
 // start writes what a run begins with.
@@ -96,28 +105,14 @@ func (r *Run) start(ctx context.Context) error {
 		return errors.Join(err, r.losses.Close())
 	}
 	if err := r.save(ctx); err != nil {
-		return errors.Join(err, r.Close())
-	}
-	return nil
-}
-
-// Ready reports what would keep a run from starting, apart from its folder:
-// data of another size, or a network that can't be exported.
-func Ready(ctx context.Context, m *Model, data *dataset.Images, o Options) error {
-	if _, err := NewTrainer(m, data, o); err != nil {
-		return err
-	}
-	for _, role := range []arch.Role{arch.Generator, arch.Discriminator} {
-		if _, _, err := m.verified(ctx, role, o.Runtime); err != nil {
-			return fmt.Errorf("train: %s: %w", role, err)
-		}
+		return errors.Join(err, r.losses.Close())
 	}
 	return nil
 }
 
 // OpenRun goes on with a run from its newest checkpoint, on the data that
 // [Report] says it was trained on.
-func OpenRun(folder string, data *dataset.Images, o Options) (*Run, error) {
+func OpenRun(ctx context.Context, folder string, data *dataset.Images, o Options) (*Run, error) {
 	report, err := ReadReport(folder)
 	if err != nil {
 		return nil, err
@@ -137,38 +132,23 @@ func OpenRun(folder string, data *dataset.Images, o Options) (*Run, error) {
 	}
 	report.Status = Running
 	r := &Run{Folder: folder, options: o, trainer: t, report: report, saved: time.Now()}
-	if err := record.Truncate(r.Path("losses.csv"), m.Step); err != nil {
-		return nil, err
+	if err := r.reopen(ctx); err != nil {
+		return nil, errors.Join(err, t.Close())
 	}
-	if err := r.prepare(); err != nil {
-		return nil, err
+	return r, nil
+}
+
+// reopen takes up what the run has left behind.
+func (r *Run) reopen(ctx context.Context) error {
+	if err := r.prepare(ctx); err != nil {
+		return err
 	}
+	if err := record.Truncate(r.Path("losses.csv"), r.Model().Step); err != nil {
+		return err
+	}
+	var err error
 	r.losses, err = record.Open(r.Path("losses.csv"))
-	return r, err
-}
-
-// runFiles are the names in a run's folder; run.json last, so that a folder is
-// known as a run's until all else is removed.
-var runFiles = []string{
-	"checkpoints", "samples", "losses.csv", "losses.png", "generator.onnx", "discriminator.onnx", "run.json",
-}
-
-// RemoveRun removes what a run has left in a folder, and nothing else. A folder
-// that holds no run is left alone.
-func RemoveRun(folder string) error {
-	if _, err := os.Stat(filepath.Join(folder, "run.json")); errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return removeRun(folder)
-}
-
-func removeRun(folder string) error {
-	for _, name := range runFiles {
-		if err := os.RemoveAll(filepath.Join(folder, name)); err != nil {
-			return fmt.Errorf("train: %w", err)
-		}
-	}
-	return nil
+	return err
 }
 
 // LatestModel reads the newest checkpoint of a run.
@@ -177,7 +157,12 @@ func LatestModel(folder string) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	return LoadModel(checkpoints[len(checkpoints)-1])
+	newest := len(checkpoints) - 1
+	m, err := LoadModel(checkpoints[newest])
+	if err != nil && newest > 0 {
+		err = fmt.Errorf("%w; without that file, %s is the newest", err, checkpoints[newest-1])
+	}
+	return m, err
 }
 
 // lossColumns names the loss of each update after the network that it trains:
@@ -199,6 +184,11 @@ func lossColumns(r arch.Recipe) []string {
 // Path is a file in the run's folder.
 func (r *Run) Path(parts ...string) string {
 	return filepath.Join(append([]string{r.Folder}, parts...)...)
+}
+
+// LastSamples is the picture of samples that belongs to the last step.
+func (r *Run) LastSamples() string {
+	return r.Path("samples", fmt.Sprintf("step-%09d.png", r.Model().Step))
 }
 
 // Engine is what the run trains on.
@@ -247,14 +237,12 @@ func (r *Run) keep(ctx context.Context) error {
 	switch {
 	case m.Step == r.report.Goal: // finish does
 		return nil
-	case m.Step%perEpoch == 0:
-		if r.sampled(m.Step) {
-			if err := r.sample(); err != nil {
-				return err
-			}
+	case r.sampled(m.Step):
+		if err := r.sample(); err != nil {
+			return err
 		}
 		return r.save(ctx)
-	case time.Since(r.saved) > saveEvery:
+	case m.Step%perEpoch == 0 && time.Since(r.saved) > restBetween, time.Since(r.saved) > saveEvery:
 		return r.save(ctx)
 	}
 	return nil
@@ -272,8 +260,7 @@ func (r *Run) sample() error {
 		return err
 	}
 	g := r.Model().GAN
-	path := r.Path("samples", fmt.Sprintf("step-%09d.png", r.Model().Step))
-	return record.Grid(path, images, g.Grid.Columns, g.Min, g.Max, g.Grid.Inverted)
+	return record.Grid(r.LastSamples(), images, g.Grid.Columns, g.Min, g.Max, g.Grid.Inverted)
 }
 
 // save writes a checkpoint, the models, the plot and the report, and removes
@@ -284,7 +271,7 @@ func (r *Run) save(ctx context.Context) error {
 		return err
 	}
 	if !m.finite() {
-		return &Diverged{m.Step, r.report.Losses}
+		return &Diverged{Step: m.Step}
 	}
 	if err := r.losses.Sync(); err != nil {
 		return err
@@ -330,14 +317,14 @@ func (r *Run) prune() error {
 }
 
 func (r *Run) export(ctx context.Context) error {
-	r.Largest = 0
+	r.Largest = map[arch.Role]float64{}
 	for _, role := range []arch.Role{arch.Generator, arch.Discriminator} {
 		// An interrupted run exports all the same.
 		report, err := r.Model().Export(context.WithoutCancel(ctx), role, r.Path(string(role)+".onnx"), r.options.Runtime)
 		if err != nil {
 			return err
 		}
-		r.Largest = max(r.Largest, report.Largest())
+		r.Largest[role] = report.Largest()
 	}
 	return nil
 }
@@ -349,7 +336,7 @@ func (r *Run) finish(ctx context.Context) error {
 	if m.Step >= r.report.Goal {
 		r.report.Status = Finished
 	}
-	if m.Step > 0 {
+	if r.report.Status == Finished && m.Step > 0 {
 		if err := r.sample(); err != nil {
 			return r.failed(err)
 		}

@@ -35,7 +35,7 @@ func TestARunLeavesWhatItPromises(t *testing.T) {
 		t.Errorf("steps %v, want 1 to %d", steps, tinyGoal)
 	}
 	want = []string{
-		"checkpoints/step-000000009.safetensors", "checkpoints/step-000000011.safetensors", // the newest two
+		"checkpoints/step-000000006.safetensors", "checkpoints/step-000000011.safetensors", // the newest two
 		"discriminator.onnx", "generator.onnx", "losses.csv", "losses.png", "run.json", "samples/real.png",
 		"samples/step-000000003.png", "samples/step-000000006.png", // epochs 1 and 2; 3 is not due
 		"samples/step-000000011.png", // the end
@@ -57,7 +57,7 @@ func TestARunLeavesWhatItPromises(t *testing.T) {
 	last := []float64{table.Values[0][tinyGoal-1], table.Values[1][tinyGoal-1]}
 	wanted := Report{
 		Status: Finished, GAN: "tiny", Seed: 1, Engine: ORT, Goal: tinyGoal, Step: tinyGoal, Losses: last,
-		Data: Data{Name: "noise", Images: tinyImages}, Versions: versions(),
+		Data: Data{Name: "noise", Images: tinyImages, SHA256: sum(noiseImages(tinyImages))}, Versions: versions(ORT),
 	}
 	if diff := cmp.Diff(wanted, report, cmp.Comparer(func(a, b float64) bool { return float32(a) == float32(b) })); diff != "" {
 		t.Errorf("report (-want +got):\n%s", diff)
@@ -75,7 +75,7 @@ func TestRecipesKeepTheirCheckpoints(t *testing.T) {
 	for _, path := range checkpoints {
 		got = append(got, filepath.Base(path))
 	}
-	want := []string{"step-000000003.safetensors", "step-000000006.safetensors", "step-000000009.safetensors", "step-000000011.safetensors"}
+	want := []string{"step-000000003.safetensors", "step-000000006.safetensors", "step-000000011.safetensors"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("checkpoints (-want +got):\n%s", diff)
 	}
@@ -148,7 +148,7 @@ func TestRunsReplaceNothing(t *testing.T) {
 		folder := t.TempDir()
 		write(t, filepath.Join(folder, name), "mine")
 		_, err := NewRun(t.Context(), folder, tinyModel(t, tiny()), noiseImages(tinyImages), 3, "", Options{})
-		if want := "train: " + filepath.Join(folder, name) + " is in the way, and not part of a run"; err == nil || err.Error() != want {
+		if want := "train: " + filepath.Join(folder, name) + " is in the way: a run needs a folder without one"; err == nil || err.Error() != want {
 			t.Errorf("error %v, want %s", err, want)
 		}
 		got := files(t, folder)
@@ -158,39 +158,60 @@ func TestRunsReplaceNothing(t *testing.T) {
 	}
 }
 
-func TestRemoveRunRemovesARunAndNothingElse(t *testing.T) {
+func TestSetAside(t *testing.T) {
 	r := newTinyRun(t, tiny())
 	if err := r.Close(); err != nil {
 		t.Fatal(err)
 	}
 	write(t, r.Path("notes.txt"), "mine")
-	if err := RemoveRun(r.Folder); err != nil {
+	before := files(t, r.Folder)
+	aside := func() (discard, restore func() error) {
+		t.Helper()
+		discard, restore, err := SetAside(r.Folder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range runFiles {
+			if _, err := os.Lstat(r.Path(name)); err == nil {
+				t.Errorf("%s is in the way still", name)
+			}
+		}
+		return discard, restore
+	}
+	_, restore := aside()
+	if err := restore(); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(before, files(t, r.Folder)); diff != "" {
+		t.Errorf("files put back (-want +got):\n%s", diff)
+	}
+	discard, _ := aside()
+	if err := discard(); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]string{"notes.txt"}, names(files(t, r.Folder))); diff != "" {
-		t.Errorf("files (-want +got):\n%s", diff)
-	}
-	write(t, r.Path("losses.csv"), "mine") // a folder without run.json is no run's
-	if err := RemoveRun(r.Folder); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff([]string{"losses.csv", "notes.txt"}, names(files(t, r.Folder))); diff != "" {
-		t.Errorf("files (-want +got):\n%s", diff)
+		t.Errorf("files left (-want +got):\n%s", diff)
 	}
 }
 
-func TestReady(t *testing.T) {
-	data := noiseImages(tinyImages)
-	if err := Ready(t.Context(), tinyModel(t, tiny()), data, Options{}); err != nil {
-		t.Error(err)
+// What no run has written is neither moved nor removed.
+func TestSetAsideRefusesForeignFiles(t *testing.T) {
+	run := newTinyRun(t, tiny())
+	if err := run.Close(); err != nil {
+		t.Fatal(err)
 	}
-	poisoned := tinyModel(t, tiny())
-	floats(poisoned.State["discriminator/dense1/bias"])[0] = float32(nan())
-	if err := Ready(t.Context(), poisoned, data, Options{}); err == nil || !strings.HasPrefix(err.Error(), "train: discriminator: verify: logit") {
-		t.Errorf("error %v, want one about the logit", err)
-	}
-	if err := Ready(t.Context(), tinyModel(t, tiny()), noiseImages(0), Options{}); err == nil {
-		t.Error("ready without data")
+	write(t, run.Path("samples", "mine.png"), "mine")
+	foreign := t.TempDir()
+	write(t, filepath.Join(foreign, "run.json"), "{}")
+	write(t, filepath.Join(foreign, "losses.csv"), "mine")
+	for folder, name := range map[string]string{run.Folder: "samples/mine.png", foreign: "losses.csv"} {
+		before := files(t, folder)
+		if _, _, err := SetAside(folder); err == nil || !strings.Contains(err.Error(), filepath.Join(folder, name)+" is in the way") {
+			t.Errorf("error %v, want one about %s", err, name)
+		}
+		if diff := cmp.Diff(before, files(t, folder)); diff != "" {
+			t.Errorf("files (-want +got):\n%s", diff)
+		}
 	}
 }
 
@@ -209,7 +230,7 @@ func TestReadReportErrors(t *testing.T) {
 
 func TestReportsAreJSONOfOneObject(t *testing.T) {
 	folder := t.TempDir()
-	if err := (Report{Status: Running, Goal: 3}).write(folder); err != nil {
+	if err := (Report{Status: Running, GAN: "tiny", Goal: 3}).write(folder); err != nil {
 		t.Fatal(err)
 	}
 	var got map[string]any

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"context"
 	"fmt"
 	"math"
 
@@ -27,7 +28,6 @@ type Trainer struct {
 	order    []int            // of the current epoch, where it is shuffled
 	epoch    int              // that order belongs to
 	images   []int            // of the current step
-	note     string           // why Auto is Tape
 	samples  *nn.Inference    // the generator at the grid's batch size
 }
 
@@ -39,7 +39,7 @@ type program struct {
 
 // Options say what a model is trained on.
 type Options struct {
-	Engine  Engine // "" means Auto
+	Engine  Engine // "" means ORT
 	Runtime runtime.Options
 }
 
@@ -49,16 +49,18 @@ type Engine string
 const (
 	ORT  Engine = "ort"  // ONNX Runtime, the whole step as one model
 	Tape Engine = "tape" // Gorgonia's own machine, the reference
-	Auto Engine = "auto" // ORT where it can run the step, else Tape
 )
 
 // Diverged reports a loss that is no longer a number.
 type Diverged struct {
-	Step   int // counted from 1
-	Losses []float64
+	Step   int       // counted from 1
+	Losses []float64 // nil where it is a weight or a statistic that is not finite
 }
 
 func (d *Diverged) Error() string {
+	if d.Losses == nil {
+		return fmt.Sprintf("train: step %d: a weight or a statistic is not finite: training has diverged", d.Step)
+	}
 	return fmt.Sprintf("train: step %d: the losses are %v: training has diverged", d.Step, d.Losses)
 }
 
@@ -85,7 +87,7 @@ func (t *Trainer) StepsPerEpoch() int { return t.Model.GAN.Recipe.StepsPerEpoch(
 // is not finite is an error of type [*Diverged]; the model is then spoilt.
 func (t *Trainer) Step() ([]float64, error) {
 	t.draw()
-	p, err := t.switchTo(len(t.images))
+	p, err := t.switchTo(context.Background(), len(t.images))
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +123,7 @@ func (t *Trainer) draw() {
 
 // switchTo returns the program for a number of real images, with the newest
 // state in it.
-func (t *Trainer) switchTo(real int) (*program, error) {
+func (t *Trainer) switchTo(ctx context.Context, real int) (*program, error) {
 	p, ok := t.programs[real]
 	if ok && p == t.current {
 		return p, nil
@@ -134,7 +136,7 @@ func (t *Trainer) switchTo(real int) (*program, error) {
 		if err != nil {
 			return nil, err
 		}
-		compiled, err := t.compile(plan.Step)
+		compiled, err := t.compile(ctx, plan.Step)
 		if err != nil {
 			return nil, err
 		}
@@ -145,30 +147,19 @@ func (t *Trainer) switchTo(real int) (*program, error) {
 	return p, p.Load()
 }
 
-// compile compiles a step for the trainer's engine. The first step decides what
-// Auto means.
-func (t *Trainer) compile(step engine.Step) (engine.Program, error) {
+// compile compiles a step for the trainer's engine.
+func (t *Trainer) compile(ctx context.Context, step engine.Step) (engine.Program, error) {
 	if t.o.Engine == Tape {
 		return engine.NewTape(step, t.Model.State)
 	}
-	p, err := engine.NewORT(step, t.Model.State, t.o.Runtime)
-	if err == nil {
-		t.o.Engine = ORT
-		return p, nil
-	}
-	if t.o.Engine == ORT {
-		return nil, err
-	}
-	t.o.Engine, t.note = Tape, fmt.Sprintf("training on the tape engine: %v", err)
-	return engine.NewTape(step, t.Model.State)
+	return engine.NewORT(ctx, step, t.Model.State, t.o.Runtime)
 }
 
-// Engine compiles the first step and returns what it will run on, with the
-// reason if Auto had to do without ONNX Runtime.
-func (t *Trainer) Engine() (e Engine, note string, err error) {
+// Prepare compiles the first step, so that what can't be run shows at once.
+func (t *Trainer) Prepare(ctx context.Context) error {
 	t.draw()
-	_, err = t.switchTo(len(t.images))
-	return t.o.Engine, t.note, err
+	_, err := t.switchTo(ctx, len(t.images))
+	return err
 }
 
 // Store brings the model's state up to date with the steps done.

@@ -26,7 +26,7 @@ func newMNIST() *cli.Command {
 			&cli.StringFlag{Name: "data", Usage: "train on the IDX files in `FOLDER` (gzip or plain) instead of MNIST"},
 			&cli.StringFlag{Name: "out", Usage: "make the run's `FOLDER`", DefaultText: "runs/GAN"},
 			&cli.BoolFlag{Name: "force", Usage: "replace the run that the folder holds", DisableDefaultText: true},
-			&cli.StringFlag{Name: "engine", Value: string(train.Auto), Usage: "train on `ENGINE`: ort (ONNX Runtime), tape (Gorgonia's machine, the reference), or auto (ort where it loads)"},
+			&cli.StringFlag{Name: "engine", Value: string(train.ORT), Usage: "train on `ENGINE`: ort (ONNX Runtime) or tape (Gorgonia's machine, the reference)"},
 			&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "draw everything random from `SEED`"},
 		}, append(recipeFlags(), libraryFlag)...),
 		Action: func(c *cli.Context) error {
@@ -56,9 +56,9 @@ func trainOptionsOf(c *cli.Context) (trainOptions, error) {
 	if c.Args().Present() {
 		return o, command.Usage(c, "unexpected argument %q", c.Args().First())
 	}
-	if e := o.train.Engine; e != train.Auto && e != train.ORT && e != train.Tape {
-		return o, command.Usage(c, "--engine %s: want ort, tape or auto%s", e,
-			nearest.Hint(string(e), []string{string(train.ORT), string(train.Tape), string(train.Auto)}))
+	if e := o.train.Engine; e != train.ORT && e != train.Tape {
+		return o, command.Usage(c, "--engine %s: want ort or tape%s", e,
+			nearest.Hint(string(e), []string{string(train.ORT), string(train.Tape)}))
 	}
 	gan, err := arch.Find(c.String("gan"), c.String("variant"))
 	if err != nil {
@@ -67,7 +67,7 @@ func trainOptionsOf(c *cli.Context) (trainOptions, error) {
 	if o.recipe, err = recipeOf(c); err != nil {
 		return o, err
 	}
-	o.gan = o.recipe.apply(gan)
+	o.gan, o.arguments = o.recipe.apply(gan)
 	if o.out == "" {
 		o.out = filepath.Join("runs", gan.Name)
 	}
@@ -76,12 +76,18 @@ func trainOptionsOf(c *cli.Context) (trainOptions, error) {
 
 func mnist(ctx context.Context, o trainOptions, folder string) error {
 	load := func() (*dataset.Images, error) { return dataset.MNIST(ctx) }
+	source := ""
 	if folder != "" {
 		load = func() (*dataset.Images, error) { return dataset.IDX(folder) }
+		// A run can be resumed from anywhere.
+		var err error
+		if source, err = filepath.Abs(folder); err != nil {
+			return err
+		}
 	}
 	data, err := load()
 	if err != nil {
 		return err
 	}
-	return startRun(ctx, o, data, folder)
+	return startRun(ctx, o, data, source)
 }

@@ -26,12 +26,10 @@ func recipeFlags() []cli.Flag {
 type recipe struct {
 	epochs, steps, batch int
 	rates                map[arch.Role]float64
-	arguments            string // those that change numbers
 }
 
 func recipeOf(c *cli.Context) (recipe, error) {
 	r := recipe{rates: map[arch.Role]float64{}}
-	var arguments []string
 	for _, number := range []struct {
 		flag  string
 		field *int
@@ -44,13 +42,7 @@ func recipeOf(c *cli.Context) (recipe, error) {
 	if r.batch > arch.MaxBatch {
 		return r, command.Usage(c, "--batch %d: want at most %d", r.batch, arch.MaxBatch)
 	}
-	if r.batch > 0 {
-		arguments = append(arguments, fmt.Sprintf("batch=%d", r.batch))
-	}
-	for _, rate := range []struct {
-		flag string
-		role arch.Role
-	}{{"d-rate", arch.Discriminator}, {"g-rate", arch.Generator}} {
+	for _, rate := range rateFlags {
 		if !c.IsSet(rate.flag) {
 			continue
 		}
@@ -59,26 +51,36 @@ func recipeOf(c *cli.Context) (recipe, error) {
 			return r, command.Usage(c, "--%s %g: want a learning rate above 0, at most 1", rate.flag, value)
 		}
 		r.rates[rate.role] = value
-		arguments = append(arguments, fmt.Sprintf("%s=%g", rate.flag, value))
 	}
-	r.arguments = strings.Join(arguments, " ")
 	return r, nil
 }
 
-// apply returns the GAN with the changes.
-func (r recipe) apply(gan arch.GAN) arch.GAN {
-	if r.batch > 0 {
+// rateFlags set the learning rates.
+var rateFlags = []struct {
+	flag string
+	role arch.Role
+}{{"d-rate", arch.Discriminator}, {"g-rate", arch.Generator}}
+
+// apply returns the GAN with the changes, and in words those that change
+// numbers.
+func (r recipe) apply(gan arch.GAN) (arch.GAN, string) {
+	var changes []string
+	if r.batch > 0 && r.batch != gan.Recipe.Batch {
 		gan.Recipe.Batch = r.batch
+		changes = append(changes, fmt.Sprintf("batch=%d", r.batch))
 	}
 	if r.epochs > 0 {
 		gan.Recipe.Epochs = r.epochs
 	}
-	for role, rate := range r.rates {
-		adam := gan.Recipe.Adam[role]
-		adam.Rate = rate
-		gan.Recipe.Adam[role] = adam
+	for _, f := range rateFlags {
+		adam := gan.Recipe.Adam[f.role]
+		if rate, ok := r.rates[f.role]; ok && rate != adam.Rate {
+			adam.Rate = rate
+			gan.Recipe.Adam[f.role] = adam
+			changes = append(changes, fmt.Sprintf("%s=%g", f.flag, rate))
+		}
 	}
-	return gan
+	return gan, strings.Join(changes, " ")
 }
 
 // goal is the number of steps to train for.

@@ -48,7 +48,7 @@ func resume(ctx context.Context, folder string, o runtime.Options, stdout, stder
 	if err != nil {
 		return err
 	}
-	run, err := train.OpenRun(folder, data, train.Options{Runtime: o})
+	run, err := train.OpenRun(ctx, folder, data, train.Options{Runtime: o})
 	if err != nil {
 		return err
 	}

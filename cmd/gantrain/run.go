@@ -19,10 +19,13 @@ import (
 type trainOptions struct {
 	gan    arch.GAN
 	recipe recipe
-	seed   uint64
-	out    string
-	force  bool
-	train  train.Options
+	// arguments are the flags that change numbers, where they differ from the
+	// published recipe.
+	arguments string
+	seed      uint64
+	out       string
+	force     bool
+	train     train.Options
 
 	stdout, stderr io.Writer
 }
@@ -40,26 +43,26 @@ func startRun(ctx context.Context, o trainOptions, data *dataset.Images, source 
 	}
 	model := &train.Model{
 		GAN: o.gan, State: state, Seed: o.seed,
-		Dataset: data.Name, Licence: data.Licence, Arguments: o.recipe.arguments,
+		Dataset: data.Name, Licence: data.Licence, Arguments: o.arguments,
 	}
 	created, err := command.NewFolder(o.out, o.force)
 	if err != nil {
 		return err
 	}
-	if !created { // it may hold a run, which goes only for one that can start
-		if err := train.Ready(ctx, model, data, o.train); err != nil {
-			return err
-		}
-		if err := train.RemoveRun(o.out); err != nil {
-			return err
-		}
+	discard, restore, err := train.SetAside(o.out)
+	if err != nil {
+		return err
 	}
 	run, err := train.NewRun(ctx, o.out, model, data, goal, source, o.train)
 	if err != nil {
+		err = errors.Join(err, restore())
 		if created { // and is empty again
 			err = errors.Join(err, os.Remove(o.out))
 		}
 		return err
+	}
+	if err := discard(); err != nil {
+		return errors.Join(err, run.Close())
 	}
 	return trainRun(ctx, run, o.stdout, o.stderr)
 }
@@ -95,8 +98,10 @@ func trainRun(ctx context.Context, run *train.Run, stdout, stderr io.Writer) err
 	}
 	done, took := m.Step-first, time.Since(start)
 	fmt.Fprintf(stdout, "trained for %d steps in %v, %.3g steps/s\n", done, took.Round(time.Second), float64(done)/took.Seconds())
-	fmt.Fprintf(stdout, "%s: on ONNX Runtime within %.1e of its graph\n", run.Path("generator.onnx"), run.Largest)
-	fmt.Fprintf(stdout, "%s: beside it; samples, losses and checkpoints too\n", run.Path("discriminator.onnx"))
-	fmt.Fprintf(stdout, "make digits: ganinfer generate %s -n 64 --out %s\n", run.Path("generator.onnx"), run.Path("digits"))
+	for _, role := range []arch.Role{arch.Generator, arch.Discriminator} {
+		fmt.Fprintf(stdout, "%s: on ONNX Runtime within %.1e of its graph\n", run.Path(string(role)+".onnx"), run.Largest[role])
+	}
+	fmt.Fprintf(stdout, "%s: the last samples; make more with 'ganinfer generate %s -n 64 --out pictures'\n",
+		run.LastSamples(), run.Path("generator.onnx"))
 	return nil
 }

@@ -69,6 +69,16 @@ func Load(ctx context.Context, library string) error {
 	return nil
 }
 
+// Version is the version of the library that is loaded, or empty.
+func Version() string {
+	loading <- struct{}{}
+	defer func() { <-loading }()
+	if loaded == "" {
+		return ""
+	}
+	return onnx.GetVersion()
+}
+
 // libraryFile makes path absolute, without which the system's loader would look
 // for a bare name in its own folders and not in the current one.
 func libraryFile(path string) (string, error) {

@@ -27,7 +27,7 @@ type ort struct {
 
 // NewORT exports a step with its gradients and its optimiser as one ONNX model
 // and compiles it for ONNX Runtime. Load gives the program its first state.
-func NewORT(step Step, state State, o runtime.Options) (Program, error) {
+func NewORT(ctx context.Context, step Step, state State, o runtime.Options) (Program, error) {
 	if err := step.check(state); err != nil {
 		return nil, err
 	}
@@ -40,7 +40,7 @@ func NewORT(step Step, state State, o runtime.Options) (Program, error) {
 		return nil, err
 	}
 	o.Waiting = runtime.SpinDuringRun // between steps the cores make noise and masks
-	session, err := runtime.Load(context.Background(), data, o)
+	session, err := runtime.Load(ctx, data, o)
 	if err != nil {
 		return nil, fmt.Errorf("engine: the step on ONNX Runtime: %w", err)
 	}

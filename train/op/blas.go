@@ -1,6 +1,9 @@
 package op
 
 import (
+	"path"
+	"reflect"
+
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/gonum"
 	"gorgonia.org/gorgonia"
@@ -81,4 +84,9 @@ func transpose[F float](dst, src []F, rows, cols int) {
 			}
 		}
 	})
+}
+
+// BLAS names the library that computes matrix products: gonum or netlib.
+func BLAS() string {
+	return path.Base(reflect.TypeOf(gorgonia.WhichBLAS()).PkgPath())
 }
