@@ -39,6 +39,11 @@ func TestEnginesAgree(t *testing.T) {
 	}
 }
 
+// biasRoundings is how much larger the error of what belongs to a channel may
+// be: the tape adds up such a gradient in float64, ONNX Runtime in float32, over
+// 16 pictures of 14x14, which is some sqrt(3136) roundings.
+const biasRoundings = 56
+
 func enginesAgree(t *testing.T, gan arch.GAN, real int, data *dataset.Images, steps int) {
 	single, double := newSteps(t, gan, real, tensor.Float32), newSteps(t, gan, real, tensor.Float64)
 	tape32, err := engine.NewTape(single.Step, single.state)
@@ -95,15 +100,16 @@ func enginesAgree(t *testing.T, gan arch.GAN, real int, data *dataset.Images, st
 			ortError, _ := distance(floats(ortState[name]), truth)
 			// Half a unit in the last place of the largest value is below either.
 			ratio := ortError / (tapeError + largest*0x1p-24)
+			if len(v.Shape()) == 1 {
+				ratio /= biasRoundings
+			}
 			if ratio > worst {
 				worst, where = ratio, name
 			}
 		}
 	}
 	t.Logf("%s: ONNX Runtime is at most %.1f times as far from float64 as the tape, in %s", gan.Name, worst, where)
-	// The tape adds up a bias' gradient in float64, ONNX Runtime in float32: over
-	// 16 pictures of 14x14 that is up to sqrt(3136) roundings more.
-	if !(worst <= 56) {
+	if !(worst <= 4) { // of one size: products sum in another order on either side
 		t.Errorf("%s is %.1f times as far from float64 as on the tape", where, worst)
 	}
 }
