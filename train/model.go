@@ -123,6 +123,10 @@ func (m *Model) finite() bool {
 	return true
 }
 
+// MaxSteps is the longest that a run can be: the names of its checkpoints sort
+// by nine digits.
+const MaxSteps = 999_999_999
+
 // checkpointName is the file of a step's checkpoint. Names sort by step.
 func checkpointName(step int) string { return fmt.Sprintf("step-%09d.safetensors", step) }
 

@@ -2,12 +2,12 @@ package main
 
 import (
 	"fmt"
-	"math"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/gantrain/gantrain/cmd/internal/command"
+	"github.com/gantrain/gantrain/train"
 	"github.com/gantrain/gantrain/train/arch"
 )
 
@@ -85,12 +85,14 @@ func (r recipe) apply(gan arch.GAN) (arch.GAN, string) {
 
 // goal is the number of steps to train for.
 func (r recipe) goal(gan arch.GAN, images int) (int, error) {
-	if r.steps > 0 {
-		return r.steps, nil
-	}
 	perEpoch := gan.Recipe.StepsPerEpoch(images)
-	if perEpoch > 0 && gan.Recipe.Epochs > math.MaxInt/perEpoch {
-		return 0, fmt.Errorf("%d epochs of %d steps are more steps than can be counted", gan.Recipe.Epochs, perEpoch)
+	switch {
+	case r.steps > train.MaxSteps:
+		return 0, fmt.Errorf("%d steps, want at most %d", r.steps, train.MaxSteps)
+	case r.steps > 0:
+		return r.steps, nil
+	case perEpoch > 0 && gan.Recipe.Epochs > train.MaxSteps/perEpoch:
+		return 0, fmt.Errorf("%d epochs of %d steps, want at most %d steps", gan.Recipe.Epochs, perEpoch, train.MaxSteps)
 	}
 	return gan.Recipe.Epochs * perEpoch, nil
 }

@@ -1,0 +1,162 @@
+package train
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/gantrain/gantrain/train/arch"
+	"github.com/gantrain/gantrain/train/record"
+)
+
+// saveEvery is the longest time of work that a crash can cost.
+const saveEvery = 5 * time.Minute
+
+// restBetween keeps short epochs from being spent on checkpoints.
+const restBetween = 30 * time.Second
+
+// keep writes what is due after a step.
+func (r *Run) keep(ctx context.Context) error {
+	m, perEpoch := r.Model(), r.StepsPerEpoch()
+	switch {
+	case m.Step == r.report.Goal: // finish does
+		return nil
+	case r.sampled(m.Step):
+		if err := r.sample(); err != nil {
+			return err
+		}
+		return r.save(ctx)
+	case m.Step%perEpoch == 0 && time.Since(r.saved) > restBetween, time.Since(r.saved) > saveEvery:
+		return r.save(ctx)
+	}
+	return nil
+}
+
+// sampled reports whether the recipe wants a grid at a step.
+func (r *Run) sampled(step int) bool {
+	perEpoch := r.StepsPerEpoch()
+	return step > 0 && step%perEpoch == 0 && r.Model().GAN.Grid.Due(step/perEpoch)
+}
+
+// settle brings the model's state up to date and refuses one that has diverged.
+func (r *Run) settle() error {
+	if err := r.trainer.Store(); err != nil {
+		return err
+	}
+	if m := r.Model(); !m.finite() {
+		return &Diverged{Step: m.Step}
+	}
+	return nil
+}
+
+// sample keeps a grid of what the generator makes by now.
+func (r *Run) sample() error {
+	if err := r.settle(); err != nil {
+		return err
+	}
+	images, err := r.trainer.Samples()
+	if err != nil {
+		return err
+	}
+	g := r.Model().GAN
+	return record.Grid(r.LastSamples(), images, g.Grid.Columns, g.Min, g.Max, g.Grid.Inverted)
+}
+
+// save writes a checkpoint, the models, the plot and the report, and removes
+// checkpoints that are no longer wanted.
+func (r *Run) save(ctx context.Context) error {
+	m := r.Model()
+	if err := r.settle(); err != nil {
+		return err
+	}
+	if err := r.losses.Sync(); err != nil {
+		return err
+	}
+	if err := m.Save(r.Path("checkpoints", checkpointName(m.Step))); err != nil {
+		return err
+	}
+	r.saved = time.Now()
+	r.report.Step = m.Step
+	if err := r.prune(); err != nil {
+		return err
+	}
+	if err := r.export(ctx); err != nil {
+		return err
+	}
+	if m.Step > 0 {
+		if err := record.PlotLosses(r.Path("losses.csv"), r.Path("losses.png"), m.GAN.Name); err != nil {
+			return err
+		}
+	}
+	return r.report.write(r.Folder)
+}
+
+func (r *Run) prune() error {
+	checkpoints, err := Checkpoints(r.Folder)
+	if err != nil {
+		return err
+	}
+	for _, path := range checkpoints[:max(len(checkpoints)-2, 0)] {
+		var step int
+		name := filepath.Base(path)
+		if _, err := fmt.Sscanf(name, "step-%d.safetensors", &step); err != nil {
+			continue // not one that a run has written
+		}
+		if r.Model().GAN.Grid.Keep && r.sampled(step) {
+			continue
+		}
+		if err := os.Remove(path); err != nil {
+			return fmt.Errorf("train: %w", err)
+		}
+	}
+	return nil
+}
+
+func (r *Run) export(ctx context.Context) error {
+	r.Largest = map[arch.Role]float64{}
+	for _, role := range []arch.Role{arch.Generator, arch.Discriminator} {
+		// An interrupted run exports all the same.
+		report, err := r.Model().Export(context.WithoutCancel(ctx), role, r.Path(string(role)+".onnx"), r.options.Runtime)
+		if err != nil {
+			return err
+		}
+		r.Largest[role] = report.Largest()
+	}
+	return nil
+}
+
+// finish ends the run for now.
+func (r *Run) finish(ctx context.Context) error {
+	m := r.Model()
+	r.report.Status = Interrupted
+	if m.Step >= r.report.Goal {
+		r.report.Status = Finished
+	}
+	if r.report.Status == Finished && m.Step > 0 {
+		if err := r.sample(); err != nil {
+			return r.failed(err)
+		}
+	}
+	if err := r.save(ctx); err != nil {
+		return r.failed(err)
+	}
+	if r.report.Status == Interrupted {
+		return ctx.Err()
+	}
+	return nil
+}
+
+// failed notes that the run broke off and adds where it can go on from.
+func (r *Run) failed(err error) error {
+	r.report.Status = Failed
+	_ = r.losses.Sync()          // err is the one to tell
+	_ = r.report.write(r.Folder) // likewise
+	if checkpoints, listErr := Checkpoints(r.Folder); listErr == nil {
+		last := slices.Max(checkpoints)
+		err = fmt.Errorf("%w; the last good checkpoint is %s", err, last)
+	}
+	return err
+}
