@@ -113,16 +113,14 @@ func (m *Model) cases(role arch.Role) ([]verify.Case, error) {
 func (m *Model) example(role arch.Role, batch int) *tensor.Dense {
 	shape := m.network(role).Input
 	x := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(append([]int{batch}, shape...)...))
-	for i := range batch {
-		v := floats(x)[i*shape.Size() : (i+1)*shape.Size()]
-		if role == arch.Generator {
-			latent.Fill(v, latent.Distribution(m.GAN.Latent.Distribution), m.Seed, pictureStream, uint64(i))
-			continue
-		}
-		latent.Fill(v, latent.Uniform, m.Seed, pictureStream, uint64(i))
-		for j, u := range v { // from [-1, 1]
-			v[j] = float32(m.GAN.Min + (float64(u)+1)/2*(m.GAN.Max-m.GAN.Min))
-		}
+	if role == arch.Generator {
+		fillNoise(floats(x), m.GAN.Latent, m.Seed, pictureStream, 0)
+		return x
+	}
+	pixels := arch.Latent{Size: shape.Size(), Distribution: string(latent.Uniform)}
+	fillNoise(floats(x), pixels, m.Seed, pictureStream, 0)
+	for i, u := range floats(x) { // from [-1, 1]
+		floats(x)[i] = float32(m.GAN.Min + (float64(u)+1)/2*(m.GAN.Max-m.GAN.Min))
 	}
 	return x
 }

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
 	"github.com/gantrain/gantrain/train/arch"
@@ -78,22 +77,7 @@ func feed64(c stepCase, specs []FeedSpec, step int) engine.Feed {
 	for i := range images {
 		images[i] = i
 	}
-	feed := engine.Feed{}
-	for name, v := range newFeeder(c.gan, noiseImages(c.real), 1, specs).fill(step, images) {
-		switch data := v.Data().(type) {
-		case float32:
-			feed[name] = gorgonia.NewF64(float64(data))
-		case []float32:
-			wide := make([]float64, len(data))
-			for i, x := range data {
-				wide[i] = float64(x)
-			}
-			feed[name] = tensor.New(tensor.WithShape(v.Shape()...), tensor.WithBacking(wide))
-		default:
-			feed[name] = v
-		}
-	}
-	return feed
+	return widen(newFeeder(c.gan, noiseImages(c.real), 1, specs).fill(step, images))
 }
 
 func run(t *testing.T, p engine.Program, feed engine.Feed) []float64 {

@@ -8,7 +8,6 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/gantrain/gantrain/runtime"
-	"github.com/gantrain/gantrain/runtime/latent"
 	"github.com/gantrain/gantrain/train/arch"
 	"github.com/gantrain/gantrain/train/dataset"
 	"github.com/gantrain/gantrain/train/engine"
@@ -186,10 +185,7 @@ func (t *Trainer) Samples() (*tensor.Dense, error) {
 		}
 	}
 	z := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(n, gan.Latent.Size))
-	for i := range n {
-		latent.Fill(floats(z)[i*gan.Latent.Size:(i+1)*gan.Latent.Size],
-			latent.Distribution(gan.Latent.Distribution), t.Model.Seed, pictureStream, uint64(i))
-	}
+	fillNoise(floats(z), gan.Latent, t.Model.Seed, pictureStream, 0)
 	return t.samples.Run(z)
 }
 

@@ -79,3 +79,15 @@ func (s Step) check(state State) error {
 	}
 	return nil
 }
+
+// copyValues copies the elements of an array into another of its type and size.
+func copyValues(to, from gorgonia.Value) {
+	switch v := from.Data().(type) {
+	case []float32:
+		copy(to.Data().([]float32), v)
+	case []float64:
+		copy(to.Data().([]float64), v)
+	case []uint8:
+		copy(to.Data().([]uint8), v)
+	}
+}

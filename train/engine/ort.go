@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
 	"github.com/gantrain/gantrain/export"
@@ -103,12 +102,12 @@ func Model(step Step) (*onnxpb.ModelProto, error) {
 
 // Load implements Program.
 func (e *ort) Load() error {
-	return e.each(e.kept, func(state, buffer *tensor.Dense) { copyDense(buffer, state) })
+	return e.each(e.kept, func(state, buffer *tensor.Dense) { copyValues(buffer, state) })
 }
 
 // Store implements Program.
 func (e *ort) Store() error {
-	return e.each(e.written, func(state, buffer *tensor.Dense) { copyDense(state, buffer) })
+	return e.each(e.written, func(state, buffer *tensor.Dense) { copyValues(state, buffer) })
 }
 
 // each visits the runtime's buffers of some of the state.
@@ -121,17 +120,6 @@ func (e *ort) each(names []string, f func(state, buffer *tensor.Dense)) error {
 		f(e.state[name], buffer)
 	}
 	return nil
-}
-
-func copyDense(to, from gorgonia.Value) {
-	switch v := from.Data().(type) {
-	case []float32:
-		copy(to.Data().([]float32), v)
-	case []float64:
-		copy(to.Data().([]float64), v)
-	case []uint8:
-		copy(to.Data().([]uint8), v)
-	}
 }
 
 // Run implements Program.
@@ -148,7 +136,7 @@ func (e *ort) Run(feed Feed) ([]float64, error) {
 		if rate, ok := v.Data().(float32); ok {
 			buffer.Set(0, rate)
 		} else {
-			copyDense(buffer, v)
+			copyValues(buffer, v)
 		}
 	}
 	// A step that has begun is finished, whatever is asked meanwhile.

@@ -119,12 +119,7 @@ func (u *tapeUpdate) run(feed Feed) error {
 
 func (u *tapeUpdate) commit() {
 	for _, c := range u.commits {
-		switch v := c.op.Last().Data().(type) {
-		case []float32:
-			copy(c.to.Data().([]float32), v)
-		case []float64:
-			copy(c.to.Data().([]float64), v)
-		}
+		copyValues(c.to, c.op.Last())
 	}
 }
 

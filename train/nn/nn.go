@@ -64,7 +64,6 @@ func Input(g *gorgonia.ExprGraph, name string, dt tensor.Dtype, shape ...int) *g
 type Param struct {
 	Name string
 	Node *gorgonia.Node
-	Init arch.Init
 }
 
 // Weights lists what is trained, in the order of the layers.
@@ -80,7 +79,7 @@ func (n *Net) list(statistics bool) []Param {
 		for _, p := range r.Params {
 			if p.Statistics == statistics {
 				name := ParamName(n.role, r.Name, p.Name)
-				out = append(out, Param{Name: name, Node: n.params[name], Init: p.Init})
+				out = append(out, Param{Name: name, Node: n.params[name]})
 			}
 		}
 	}
