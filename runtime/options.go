@@ -55,4 +55,7 @@ type Options struct {
 	Threads int
 	// Waiting is what those threads do while there is no work for them.
 	Waiting Waiting
+	// Profile is an existing folder in which Close leaves what every node took,
+	// for ReadProfile. It slows a run. "" means none.
+	Profile string
 }

@@ -45,7 +45,7 @@ func load(ctx context.Context, name string, model []byte, o Options) (*Session, 
 		}
 	}
 	native, err := ort.NewSession(ctx, model, inputs, outputs,
-		ort.Options{Provider: string(o.Provider), Library: o.Library, Threads: o.Threads, Waiting: o.Waiting})
+		ort.Options{Provider: string(o.Provider), Library: o.Library, Threads: o.Threads, Waiting: o.Waiting, Profile: o.Profile})
 	if err != nil {
 		return nil, fmt.Errorf("runtime: %s: %w", name, err)
 	}

@@ -17,6 +17,6 @@ func app() *cli.App {
 	return &cli.App{
 		Name:     "gantrain",
 		Usage:    "train GANs and export them as ONNX",
-		Commands: []*cli.Command{newMNIST(), newResume(), newExport(), newList(), newShow()},
+		Commands: []*cli.Command{newMNIST(), newResume(), newExport(), newBench(), newList(), newShow()},
 	}
 }

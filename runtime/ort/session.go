@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"sync"
 
@@ -18,6 +19,7 @@ type Options struct {
 	Library  string // path of the shared library; "" means as Load has it
 	Threads  int    // for one operator; 0 means one for each physical core
 	Waiting  Waiting
+	Profile  string // folder for a profile, written by Close; "" means none
 }
 
 // Output names one output of a model.
@@ -94,6 +96,11 @@ func open(p provider, model []byte, inputs, outputs []string, o Options) (*onnx.
 	w := waitings[o.Waiting]
 	if err := options.AddSessionConfigEntry(w.key, w.value); err != nil {
 		return nil, oneLine(err)
+	}
+	if o.Profile != "" {
+		if err := options.EnableProfiling(filepath.Join(o.Profile, "profile")); err != nil {
+			return nil, oneLine(err)
+		}
 	}
 	if err := p.enable(options); err != nil {
 		return nil, p.failure(err)
