@@ -106,10 +106,28 @@ func TestRealImagesAreThoseAskedFor(t *testing.T) {
 	}
 }
 
+// Decision i is part i%4, of 16 bits, of word i/4 of the counter's blocks.
+func TestMaskIsThatOfItsCounters(t *testing.T) {
+	for _, rate := range []float64{0, 0.3, 0.5, 0.999999} { // the last rounds to all
+		got := make([]uint8, 1003)
+		fillMask(got, rate, 9, 130, 7)
+		want := make([]uint8, len(got))
+		for i := range want {
+			words := latent.Philox([2]uint64{9, 130}, [4]uint64{uint64(i/16) + 1, 0, 7, 1})
+			if part := uint16(words[i/4%4] >> (16 * (i % 4))); float64(part) >= math.Round(rate*65536) {
+				want[i] = 1
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("rate %g (-want +got):\n%s", rate, diff)
+		}
+	}
+}
+
 // Masks of 0 and 1, dropping their layer's share, each its own, new at each
 // step.
 func TestMasks(t *testing.T) {
-	const n = 3<<14 + 5 // more than one worker's share, and no whole block at the end
+	const n = 3<<14 + 5 // no whole block at the end
 	seen := map[string]bool{}
 	for _, rate := range []float64{0.3, 0.5, 0.01} {
 		for _, place := range [][2]uint64{{128, 0}, {128, 1}, {129, 0}} {
@@ -205,12 +223,10 @@ func TestDrawWithReplacementIsTheCounters(t *testing.T) {
 		t.Errorf("%d steps an epoch, want 2", trainer.StepsPerEpoch())
 	}
 	for step := range 3 {
-		trainer.draw()
 		want := make([]int, 4)
 		dataset.Draw(want, 9, 1, 3, uint64(step))
-		if diff := cmp.Diff(want, trainer.images); diff != "" {
+		if diff := cmp.Diff(want, trainer.draw(step)); diff != "" {
 			t.Errorf("step %d (-want +got):\n%s", step, diff)
 		}
-		trainer.Model.Step++
 	}
 }

@@ -24,16 +24,26 @@ type Trainer struct {
 
 	programs map[int]*program // by the number of real images
 	current  *program         // that has the newest state
-	order    []int            // of the current epoch, where it is shuffled
-	epoch    int              // that order belongs to
-	images   []int            // of the current step
+	ahead    *draft           // the next step's feed; nil where there is none
 	samples  *nn.Inference    // the generator at the grid's batch size
+
+	// The order of an epoch's images, where they are shuffled. Only draw uses it,
+	// in one goroutine at a time.
+	order []int
+	epoch int
 }
 
 // program is a plan, compiled.
 type program struct {
 	engine.Program
 	*feeder
+}
+
+// draft is the feed of a step while a goroutine fills it.
+type draft struct {
+	step int
+	feed engine.Feed
+	done chan struct{} // closed when feed is filled
 }
 
 // Options say what a model is trained on.
@@ -85,14 +95,16 @@ func (t *Trainer) StepsPerEpoch() int { return t.Model.GAN.Recipe.StepsPerEpoch(
 // Step performs the next step and returns the loss of each update. A loss that
 // is not finite is an error of type [*Diverged]; the model is then spoilt.
 func (t *Trainer) Step() ([]float64, error) {
-	t.draw()
-	p, err := t.switchTo(context.Background(), len(t.images))
+	step := t.Model.Step
+	p, err := t.switchTo(context.Background(), t.size(step))
 	if err != nil {
 		return nil, err
 	}
-	losses, err := p.Run(p.fill(t.Model.Step, t.images))
+	feed := t.feed(p, step)
+	t.fillAhead(step + 1)
+	losses, err := p.Run(feed)
 	if err != nil {
-		return nil, fmt.Errorf("train: step %d: %w", t.Model.Step+1, err)
+		return nil, fmt.Errorf("train: step %d: %w", step+1, err)
 	}
 	t.Model.Step++
 	for _, l := range losses {
@@ -103,21 +115,61 @@ func (t *Trainer) Step() ([]float64, error) {
 	return losses, nil
 }
 
-// draw chooses the real images of the next step.
-func (t *Trainer) draw() {
-	r, m := t.Model.GAN.Recipe, t.Model
-	if r.Sampling == arch.Replacement {
-		if t.images == nil {
-			t.images = make([]int, r.Batch)
-		}
-		dataset.Draw(t.images, t.data.Len(), m.Seed, orderStream, uint64(m.Step))
+// feed returns what a step is fed with, filled ahead or now.
+func (t *Trainer) feed(p *program, step int) engine.Feed {
+	d := t.ahead
+	t.wait()
+	if d != nil && d.step == step {
+		return d.feed
+	}
+	return p.fill(step, t.draw(step))
+}
+
+// fillAhead fills the feed of the next step while the engine runs this one. A
+// step of a size that nothing is compiled for yet has nothing to fill.
+func (t *Trainer) fillAhead(step int) {
+	p, ok := t.programs[t.size(step)]
+	if !ok {
 		return
 	}
-	epoch, place := m.Step/t.StepsPerEpoch(), m.Step%t.StepsPerEpoch()
-	if t.epoch != epoch {
-		t.order, t.epoch = dataset.Permutation(t.data.Len(), m.Seed, orderStream, uint64(epoch)), epoch
+	d := &draft{step: step, done: make(chan struct{})}
+	t.ahead = d
+	go func() {
+		defer close(d.done)
+		d.feed = p.fill(step, t.draw(step))
+	}()
+}
+
+// wait waits until no feed is being filled.
+func (t *Trainer) wait() {
+	if t.ahead != nil {
+		<-t.ahead.done
+		t.ahead = nil
 	}
-	t.images = t.order[place*r.Batch : min((place+1)*r.Batch, len(t.order))]
+}
+
+// size is the number of real images in a step.
+func (t *Trainer) size(step int) int {
+	r := t.Model.GAN.Recipe
+	if r.Sampling == arch.Replacement {
+		return r.Batch
+	}
+	return min(r.Batch, t.data.Len()-step%t.StepsPerEpoch()*r.Batch)
+}
+
+// draw chooses the real images of a step.
+func (t *Trainer) draw(step int) []int {
+	r, seed := t.Model.GAN.Recipe, t.Model.Seed
+	if r.Sampling == arch.Replacement {
+		images := make([]int, r.Batch)
+		dataset.Draw(images, t.data.Len(), seed, orderStream, uint64(step))
+		return images
+	}
+	epoch, place := step/t.StepsPerEpoch(), step%t.StepsPerEpoch()
+	if t.epoch != epoch {
+		t.order, t.epoch = dataset.Permutation(t.data.Len(), seed, orderStream, uint64(epoch)), epoch
+	}
+	return t.order[place*r.Batch:][:t.size(step)]
 }
 
 // switchTo returns the program for a number of real images, with the newest
@@ -156,8 +208,7 @@ func (t *Trainer) compile(ctx context.Context, step engine.Step) (engine.Program
 
 // Prepare compiles the first step, so that what can't be run shows at once.
 func (t *Trainer) Prepare(ctx context.Context) error {
-	t.draw()
-	_, err := t.switchTo(ctx, len(t.images))
+	_, err := t.switchTo(ctx, t.size(t.Model.Step))
 	return err
 }
 
@@ -205,6 +256,7 @@ func (t *Trainer) RealImages() *tensor.Dense {
 
 // Close releases the compiled steps.
 func (t *Trainer) Close() error {
+	t.wait()
 	for _, p := range t.programs {
 		if err := p.Close(); err != nil {
 			return err

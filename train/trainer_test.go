@@ -6,12 +6,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"gorgonia.org/tensor"
 
 	"github.com/gantrain/gantrain/train/arch"
 	"github.com/gantrain/gantrain/train/dataset"
+	"github.com/gantrain/gantrain/train/engine"
 )
 
 // An epoch of 10 images in batches of 4 ends with a batch of 2, shows every
@@ -25,15 +27,9 @@ func TestShuffledEpochs(t *testing.T) {
 		var orders [][]int
 		for epoch := range 3 {
 			var order, sizes []int
-			for range 3 {
-				losses, err := trainer.Step()
-				if err != nil {
-					t.Fatal(err)
-				}
-				if len(losses) != 2 {
-					t.Fatalf("losses %v, want two", losses)
-				}
-				order, sizes = append(order, trainer.images...), append(sizes, len(trainer.images))
+			for place := range 3 {
+				images := trainer.draw(3*epoch + place)
+				order, sizes = append(order, images...), append(sizes, len(images))
 			}
 			if diff := cmp.Diff([]int{4, 4, 2}, sizes); diff != "" {
 				t.Errorf("%s, epoch %d: batches (-want +got):\n%s", name, epoch, diff)
@@ -47,6 +43,100 @@ func TestShuffledEpochs(t *testing.T) {
 		if slices.Equal(orders[0], orders[1]) || slices.Equal(orders[1], orders[2]) {
 			t.Errorf("%s: orders %v repeat", name, orders)
 		}
+	}
+}
+
+// recorder keeps what a program is fed with, after the next feed was filled.
+type recorder struct {
+	engine.Program
+	trainer *Trainer
+	fed     []map[string]any
+}
+
+func (r *recorder) Run(feed engine.Feed) ([]float64, error) {
+	if d := r.trainer.ahead; d != nil {
+		<-d.done
+	}
+	r.fed = append(r.fed, contents(feed))
+	return r.Program.Run(feed)
+}
+
+// contents copies what a feed holds.
+func contents(feed engine.Feed) map[string]any {
+	out := map[string]any{}
+	for name, v := range feed {
+		switch x := v.Data().(type) {
+		case []float32:
+			out[name] = slices.Clone(x)
+		case []uint8:
+			out[name] = slices.Clone(x)
+		default:
+			out[name] = x
+		}
+	}
+	return out
+}
+
+// Every step is fed with its own noise, masks, rates and images, whether they
+// were filled ahead or not, over the ends of epochs, after steps that failed,
+// and from a step in the middle.
+func TestStepsAreFedTheirOwn(t *testing.T) {
+	for name, gan := range map[string]arch.GAN{
+		"shuffled": tiny(), "with replacement": tiny(func(g *arch.GAN) { g.Recipe.Sampling = arch.Replacement }),
+	} {
+		trainer := tinyTrainer(t, gan, 10)
+		trainer.Model.Step = 2 // a checkpoint's, whose batch is the short one
+		records := map[int]*recorder{}
+		for step := 2; step < 11; step++ {
+			p, err := trainer.switchTo(t.Context(), trainer.size(step))
+			if err != nil {
+				t.Fatal(err)
+			}
+			size := trainer.size(step)
+			if records[size] == nil {
+				records[size] = &recorder{Program: p.Program, trainer: trainer}
+				p.Program = records[size]
+			}
+			if step == 7 { // the feed that lies ready is another step's
+				trainer.wait()
+				trainer.fillAhead(step + 2)
+			}
+			losses, err := trainer.Step()
+			if err != nil || len(losses) != 2 {
+				t.Fatalf("losses %v, error %v, want two", losses, err)
+			}
+			plan, err := NewPlan(gan, size, tensor.Float32)
+			if err != nil {
+				t.Fatal(err)
+			}
+			images := tinyTrainer(t, gan, 10).draw(step)
+			want := contents(newFeeder(gan, noiseImages(10), 1, plan.Feeds).fill(step, images))
+			if diff := cmp.Diff(want, records[size].fed[len(records[size].fed)-1]); diff != "" {
+				t.Errorf("%s, step %d (-want +fed):\n%s", name, step, diff)
+			}
+			if trainer.ahead == nil && records[trainer.size(step+1)] != nil {
+				t.Errorf("%s: nothing is filled ahead of step %d", name, step+1)
+			}
+		}
+	}
+}
+
+func TestCloseWaitsForTheNextFeed(t *testing.T) {
+	trainer := tinyTrainer(t, tiny(), 8)
+	if _, err := trainer.Step(); err != nil {
+		t.Fatal(err)
+	}
+	trainer.wait()
+	slow := &draft{done: make(chan struct{})}
+	trainer.ahead = slow
+	time.AfterFunc(50*time.Millisecond, func() { close(slow.done) })
+	if err := trainer.Close(); err != nil {
+		t.Error(err)
+	}
+	select {
+	case <-slow.done:
+	default:
+		t.Error("a goroutine is left behind")
 	}
 }
 

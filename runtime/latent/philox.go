@@ -17,13 +17,24 @@ const (
 // blocks, as do different keys. numpy.random.Philox adds 1 to its counter
 // before its first block.
 func Philox(key [2]uint64, counter [4]uint64) [4]uint64 {
-	k0, k1 := key[0], key[1]
-	c0, c1, c2, c3 := counter[0], counter[1], counter[2], counter[3]
-	for range rounds {
-		hi0, lo0 := bits.Mul64(mul0, c0)
-		hi1, lo1 := bits.Mul64(mul1, c2)
-		c0, c1, c2, c3 = hi1^c1^k0, lo1, hi0^c3^k1, lo0
-		k0, k1 = k0+step0, k1+step1
+	var block [4]uint64
+	Blocks(block[:], key, counter)
+	return block
+}
+
+// Blocks fills dst, whose length is a multiple of 4, with successive blocks:
+// that of the counter, then those whose first word is one higher each.
+func Blocks(dst []uint64, key [2]uint64, counter [4]uint64) {
+	for ; len(dst) >= 4; dst = dst[4:] {
+		k0, k1 := key[0], key[1]
+		c0, c1, c2, c3 := counter[0], counter[1], counter[2], counter[3]
+		for range rounds {
+			hi0, lo0 := bits.Mul64(mul0, c0)
+			hi1, lo1 := bits.Mul64(mul1, c2)
+			c0, c1, c2, c3 = hi1^c1^k0, lo1, hi0^c3^k1, lo0
+			k0, k1 = k0+step0, k1+step1
+		}
+		dst[0], dst[1], dst[2], dst[3] = c0, c1, c2, c3
+		counter[0]++
 	}
-	return [4]uint64{c0, c1, c2, c3}
 }
