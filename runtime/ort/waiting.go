@@ -16,9 +16,6 @@ const (
 // 0.17 and 0.22 ms for one picture, 3.3, 3.2 and 3.6 ms for 256, and 4.5, 3.4 and
 // 4.1 ms for 256 while Go computed on both cores too. 20000 pictures from it as
 // PNG took ganinfer 2.9, 2.4 and 2.0 s, with other work on the machine.
-//
-// Doing without the memory pattern or the arena changed none of these by more
-// than they vary.
 var waitings = [...]struct{ key, value string }{
 	Spin:          {"session.intra_op.allow_spinning", "1"}, // the default
 	SpinDuringRun: {"session.force_spinning_stop", "1"},
