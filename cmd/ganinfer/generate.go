@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -21,7 +22,7 @@ const (
 type generateOptions struct {
 	model  string
 	count  int // pictures; 0: one for each row of z, or 64
-	batch  int // 0: the model's own, or 64
+	batch  int // 0: the model's own, or defaultBatch
 	seed   uint64
 	z      string // noise of one's own
 	out    string // folder for PNG files
@@ -49,7 +50,7 @@ func newGenerate() *cli.Command {
 			&cli.StringFlag{Name: "npy", Usage: "write the model's numbers [n, C, H, W] into `FILE.npy`"},
 			&cli.StringFlag{Name: "z", Usage: "take the noise [n, latent] from `FILE.npy` instead of drawing it"},
 			&cli.StringFlag{Name: "save-z", Usage: "write the noise [n, latent] into `FILE.npy`"},
-			&cli.IntFlag{Name: "batch", Usage: "give the model `SIZE` vectors at a time", DefaultText: "64, or what the model is made for"},
+			&cli.IntFlag{Name: "batch", Usage: "give the model `SIZE` vectors at a time", DefaultText: fmt.Sprint(defaultBatch, ", or what the model is made for")},
 			&cli.BoolFlag{Name: "force", Usage: "overwrite files, write into a folder that is not empty", DisableDefaultText: true},
 		}, sessionFlags()...),
 		Action: func(c *cli.Context) error {
@@ -66,11 +67,6 @@ func generateOptionsOf(c *cli.Context) (*generateOptions, error) {
 	engine, err := sessionOptions(c)
 	if err != nil {
 		return nil, err
-	}
-	if c.IsSet("out") {
-		// Encoding pictures wants the cores that ONNX Runtime's threads would
-		// look for work on: a third less time for a generator as fast as an MLP.
-		engine.Waiting = runtime.Sleep
 	}
 	o := &generateOptions{
 		model: c.Args().First(), count: c.Int("n"), batch: c.Int("batch"), seed: c.Uint64("seed"),
@@ -147,7 +143,7 @@ func generate(ctx context.Context, o *generateOptions) (err error) {
 		}
 	}
 
-	g, err := openGenerator(ctx, o.model, o.engine, noise.size(), o.batch, o.stderr)
+	g, err := openGenerator(ctx, o.model, o.engine, noise.count, noise.size(), o.batch, o.stderr)
 	if err != nil {
 		return err
 	}

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	goruntime "runtime"
+	"sync"
 
 	"gorgonia.org/tensor"
 
@@ -13,8 +16,12 @@ import (
 )
 
 const (
-	defaultBatch = 64
+	// defaultBatch is past the knee of the rate: at 64 or 256, the generators of
+	// this toolkit make hardly more pictures a second, and a short series has no
+	// batch for each core.
+	defaultBatch = 32
 	maxLatent    = 1 << 20
+	maxFlight    = 1024 // pictures made at a time, beyond two batches
 )
 
 // generator is a model that turns noise [batch, latent] into pictures. Its
@@ -22,12 +29,22 @@ const (
 type generator struct {
 	network
 	output string
+	lanes  int        // runs at a time
+	gpu    sync.Mutex // a GPU is given one run at a time, whose memory is scarce
 }
 
-// openGenerator loads a generator. latentSize is that of the noise to come, 0
-// if it is the model that decides; batch 0 means the model's own if it has one,
-// else 64.
-func openGenerator(ctx context.Context, path string, o runtime.Options, latentSize, batch int, stderr io.Writer) (*generator, error) {
+// lanesOf returns how many batches are made side by side.
+func lanesOf(count, batch int) int {
+	return min(goruntime.GOMAXPROCS(0), (count+batch-1)/batch, max(2, maxFlight/batch))
+}
+
+// openGenerator loads a generator for that many pictures. latentSize is that of
+// the noise to come, 0 if it is the model that decides; batch 0 means the
+// model's own if it has one, else defaultBatch.
+func openGenerator(ctx context.Context, path string, o runtime.Options, count, latentSize, batch int, stderr io.Writer) (*generator, error) {
+	lanes := lanesOf(count, cmp.Or(batch, defaultBatch))
+	o.Threads = goruntime.GOMAXPROCS(0) / lanes
+	o.Waiting = runtime.SpinDuringRun
 	n, in, err := openNetwork(ctx, path, o, modelinfo.Generator, 2, stderr)
 	if err != nil {
 		return nil, err
@@ -37,6 +54,7 @@ func openGenerator(ctx context.Context, path string, o runtime.Options, latentSi
 		g.session.Close()
 		return nil, err
 	}
+	g.lanes = min(lanes, lanesOf(count, g.batch)) // the model may have a batch of its own
 	assumed := ""
 	if g.info.Distribution == "" {
 		g.info.Distribution = latent.Normal
@@ -138,6 +156,10 @@ func (m images) at(i int) []float32 {
 
 // run makes the pictures of noise z [batch, latent].
 func (g *generator) run(ctx context.Context, z []float32) (images, error) {
+	if g.session.Provider() == runtime.CUDA {
+		g.gpu.Lock()
+		defer g.gpu.Unlock()
+	}
 	in := tensor.New(tensor.WithShape(g.batch, g.info.Latent), tensor.WithBacking(z))
 	outputs, err := g.session.Run(ctx, map[string]*tensor.Dense{g.input: in})
 	if err != nil {
