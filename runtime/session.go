@@ -105,3 +105,7 @@ func (s *Session) Close() error {
 // Version is the version of the ONNX Runtime that this process uses, or empty
 // before the first session.
 func Version() string { return ort.Version() }
+
+// ErrOutOfMemory is wrapped by the errors of opening and running a model for
+// which there is no memory, the machine's or a GPU's. The session stays usable.
+var ErrOutOfMemory = ort.ErrOutOfMemory

@@ -10,7 +10,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/gantrain/gantrain/runtime"
 	"github.com/gantrain/gantrain/train/arch"
+	"github.com/gantrain/gantrain/train/engine"
 )
 
 func nan() float64 { return math.NaN() }
@@ -51,8 +53,15 @@ func checkLastGood(t *testing.T, r *Run, step int, err error) {
 	if m.Step != step || !m.finite() {
 		t.Errorf("the newest checkpoint is of step %d, finite: %v; want step %d", m.Step, m.finite(), step)
 	}
-	if want := r.Path("checkpoints", checkpointName(step)); !strings.HasSuffix(err.Error(), "; the last good checkpoint is "+want) {
-		t.Errorf("error %v does not name %s", err, want)
+	namesLastGood(t, r, step, err)
+}
+
+// namesLastGood checks that an error ends with the checkpoint of a step.
+func namesLastGood(t *testing.T, r *Run, step int, err error) {
+	t.Helper()
+	want := fmt.Sprintf("; the last good checkpoint is %s (step %d)", r.Path("checkpoints", checkpointName(step)), step)
+	if !strings.HasSuffix(err.Error(), want) {
+		t.Errorf("error %v, want its end to be %s", err, want)
 	}
 }
 
@@ -124,6 +133,7 @@ func TestAFolderThatCanNoLongerBeWritten(t *testing.T) {
 	if !strings.Contains(err.Error(), fmt.Sprint(r.Path("checkpoints", checkpointName(6)))) {
 		t.Errorf("error %v does not name the checkpoint of step 6", err)
 	}
+	namesLastGood(t, r, 3, err)
 	if got := status(t, r.Folder); got != Failed {
 		t.Errorf("run.json says %q, want %q", got, Failed)
 	}
@@ -133,4 +143,59 @@ func TestAFolderThatCanNoLongerBeWritten(t *testing.T) {
 	}
 	trainToEnd(t, openTinyRun(t, r.Folder))
 	compareFiles(t, undisturbed(t, varieties()[0]), files(t, r.Folder), results())
+}
+
+// dying is a program that fails at a step, as one does whose GPU is gone.
+type dying struct {
+	engine.Program
+	steps int // of its own that it has left
+	err   error
+}
+
+func (d *dying) Run(feed engine.Feed) ([]float64, error) {
+	if d.steps == 0 {
+		return nil, d.err
+	}
+	d.steps--
+	return d.Program.Run(feed)
+}
+
+// A step fails: the error names the step, the cause and the last good
+// checkpoint, from which the run ends as one that never failed.
+func TestAProviderDies(t *testing.T) {
+	gone := errors.New("CUDA failure 719: unspecified launch failure on GPU 0")
+	for _, cause := range []error{gone, runtime.ErrOutOfMemory} {
+		r := newTinyRun(t, tiny())
+		r.trainer.current.Program = &dying{r.trainer.current.Program, 3, cause} // step 3 is another's, with fewer images
+		err := failAt(t, r, -1, nil)
+		if want := "train: step 5: " + cause.Error() + "; "; !errors.Is(err, cause) || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("error %v, want %s...", err, want)
+		}
+		checkLastGood(t, r, 3, err)
+		resumed := openTinyRun(t, r.Folder)
+		trainToEnd(t, resumed)
+		compareFiles(t, undisturbed(t, varieties()[0]), files(t, r.Folder), results())
+	}
+}
+
+// A resumed run that fails before its next checkpoint names the one that it
+// went on from, also where run.json was left behind by a kill.
+func TestAResumedRunFails(t *testing.T) {
+	r := newTinyRun(t, tiny())
+	for range 5 { // as far as a killed run: checkpoints of steps 0 and 3
+		losses, err := r.trainer.Step()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(r.losses.Append(r.Model().Step, losses...), r.keep(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.report.Step = 0
+	if err := errors.Join(r.report.write(r.Folder), r.Close()); err != nil {
+		t.Fatal(err)
+	}
+	resumed := openTinyRun(t, r.Folder)
+	resumed.trainer.current.Program = &dying{Program: resumed.trainer.current.Program, err: errors.New("gone")}
+	checkLastGood(t, resumed, 3, failAt(t, resumed, -1, nil))
 }

@@ -65,6 +65,9 @@ func NewRun(ctx context.Context, folder string, m *Model, data *dataset.Images, 
 
 // prepare compiles the first step and notes what computes it.
 func (r *Run) prepare(ctx context.Context) error {
+	if err := r.trainer.fits(); err != nil {
+		return err
+	}
 	if err := r.trainer.Prepare(ctx); err != nil {
 		return err
 	}
@@ -123,7 +126,7 @@ func OpenRun(ctx context.Context, folder string, data *dataset.Images, o Options
 	if err != nil {
 		return nil, err
 	}
-	report.Status = Running
+	report.Status, report.Step = Running, m.Step
 	r := &Run{Folder: folder, options: o, trainer: t, report: report, saved: time.Now()}
 	if err := r.reopen(ctx); err != nil {
 		return nil, errors.Join(err, t.Close())

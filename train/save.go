@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/gantrain/gantrain/train/arch"
@@ -149,14 +148,13 @@ func (r *Run) finish(ctx context.Context) error {
 	return nil
 }
 
-// failed notes that the run broke off and adds where it can go on from.
+// failed notes that the run broke off and adds where it can go on from. That is
+// the checkpoint that was read or written last, whole: a failed run may be
+// unable to look at its folder, or be short of the memory to read a file.
 func (r *Run) failed(err error) error {
 	r.report.Status = Failed
 	_ = r.losses.Sync()          // err is the one to tell
 	_ = r.report.write(r.Folder) // likewise
-	if checkpoints, listErr := Checkpoints(r.Folder); listErr == nil {
-		last := slices.Max(checkpoints)
-		err = fmt.Errorf("%w; the last good checkpoint is %s", err, last)
-	}
-	return err
+	return fmt.Errorf("%w; the last good checkpoint is %s (step %d)",
+		err, r.Path("checkpoints", checkpointName(r.report.Step)), r.report.Step)
 }
