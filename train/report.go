@@ -28,6 +28,8 @@ type Report struct {
 	Losses    []float64 `json:"losses,omitempty"`
 	Data      Data      `json:"data"`
 	Versions  Versions  `json:"versions"`
+	// NotExported says why the newest checkpoint has no models beside it.
+	NotExported string `json:"not_exported,omitempty"`
 }
 
 // Status says whether a run has ended, and how.

@@ -27,11 +27,12 @@ type Run struct {
 	OnStep func(step int, losses []float64)
 	// Largest is how far each exported model departs from its graph.
 	Largest map[arch.Role]float64
-	// Note says what keeps a resumed run from ending as one never stopped would;
-	// it is mostly empty.
-	Note string
+	// Notes say what its user may not expect of a run: that it has to do without
+	// ONNX Runtime, or that it won't end as one that was never stopped.
+	Notes []string
 
 	options Options
+	missing error // why ONNX Runtime does not load
 	trainer *Trainer
 	report  Report
 	losses  *record.Losses
@@ -44,11 +45,12 @@ type Run struct {
 // the number of steps, source the folder that the data came from, empty for
 // the data set of that name.
 func NewRun(ctx context.Context, folder string, m *Model, data *dataset.Images, goal int, source string, o Options) (*Run, error) {
+	o, missing := o.Choose(ctx)
 	t, err := NewTrainer(m, data, o)
 	if err != nil {
 		return nil, err
 	}
-	r := &Run{Folder: folder, options: o, trainer: t, report: newReport(m, data, goal, source, o.Engine)}
+	r := &Run{Folder: folder, options: o, missing: missing, trainer: t, report: newReport(m, data, goal, source, o.Engine)}
 	for _, name := range runFiles {
 		if _, err := os.Lstat(r.Path(name)); err == nil {
 			return nil, fmt.Errorf("train: %s is in the way: a run needs a folder without one", r.Path(name))
@@ -65,6 +67,9 @@ func NewRun(ctx context.Context, folder string, m *Model, data *dataset.Images, 
 
 // prepare compiles the first step and notes what computes it.
 func (r *Run) prepare(ctx context.Context) error {
+	if r.missing != nil && (r.options.Engine == ORT || ctx.Err() != nil) {
+		return r.missing
+	}
 	if err := r.trainer.fits(); err != nil {
 		return err
 	}
@@ -74,7 +79,12 @@ func (r *Run) prepare(ctx context.Context) error {
 	began := r.report.Versions.Compute
 	r.report.Versions = versions(r.report.Engine)
 	if now := r.report.Versions.Compute; began != "" && began != now {
-		r.Note = fmt.Sprintf("the run began on %s and goes on with %s: rounding will differ", began, now)
+		r.Notes = append(r.Notes, fmt.Sprintf("the run began on %s and goes on with %s: rounding will differ", began, now))
+	}
+	r.report.NotExported = ""
+	if r.missing != nil {
+		r.report.NotExported = r.missing.Error()
+		r.Notes = append(r.Notes, "ONNX Runtime can't be loaded, so steps run on the tape engine and no models are exported: "+r.missing.Error())
 	}
 	return nil
 }
@@ -107,7 +117,8 @@ func (r *Run) start(ctx context.Context) error {
 }
 
 // OpenRun goes on with a run from its newest checkpoint, on the data that
-// [Report] says it was trained on.
+// [Report] says it was trained on. Without another one in the options it stays
+// on its engine, since others round otherwise.
 func OpenRun(ctx context.Context, folder string, data *dataset.Images, o Options) (*Run, error) {
 	report, err := ReadReport(folder)
 	if err != nil {
@@ -120,14 +131,17 @@ func OpenRun(ctx context.Context, folder string, data *dataset.Images, o Options
 	if err := report.check(m, data); err != nil {
 		return nil, fmt.Errorf("train: %s: %w", folder, err)
 	}
-	// Another engine would round otherwise.
-	o.Engine = report.Engine
+	if o.Engine == "" || o.Engine == Auto && report.Engine == Tape {
+		o.Engine = report.Engine
+	}
+	o, missing := o.Choose(ctx)
+	report.Engine = o.Engine
 	t, err := NewTrainer(m, data, o)
 	if err != nil {
 		return nil, err
 	}
 	report.Status, report.Step = Running, m.Step
-	r := &Run{Folder: folder, options: o, trainer: t, report: report, saved: time.Now()}
+	r := &Run{Folder: folder, options: o, missing: missing, trainer: t, report: report, saved: time.Now()}
 	if err := r.reopen(ctx); err != nil {
 		return nil, errors.Join(err, t.Close())
 	}
@@ -189,6 +203,9 @@ func (r *Run) LastSamples() string {
 
 // Engine is what the run trains on.
 func (r *Run) Engine() Engine { return r.report.Engine }
+
+// NotExported says why the run exports no models; it is mostly empty.
+func (r *Run) NotExported() string { return r.report.NotExported }
 
 // Model is the run's model. Its state is that of the newest checkpoint or
 // later.

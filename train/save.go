@@ -115,6 +115,9 @@ func (r *Run) prune() error {
 }
 
 func (r *Run) export(ctx context.Context) error {
+	if r.missing != nil { // an export is run before it is written
+		return nil
+	}
 	r.Largest = map[arch.Role]float64{}
 	for _, role := range []arch.Role{arch.Generator, arch.Discriminator} {
 		// An interrupted run exports all the same.

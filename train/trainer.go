@@ -8,6 +8,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/gantrain/gantrain/runtime"
+	"github.com/gantrain/gantrain/runtime/ort"
 	"github.com/gantrain/gantrain/train/arch"
 	"github.com/gantrain/gantrain/train/dataset"
 	"github.com/gantrain/gantrain/train/engine"
@@ -48,7 +49,7 @@ type draft struct {
 
 // Options say what a model is trained on.
 type Options struct {
-	Engine  Engine // "" means ORT
+	Engine  Engine // "" means ORT; a trainer takes no Auto
 	Runtime runtime.Options
 }
 
@@ -58,7 +59,21 @@ type Engine string
 const (
 	ORT  Engine = "ort"  // ONNX Runtime, the whole step as one model
 	Tape Engine = "tape" // Gorgonia's own machine, the reference
+	Auto Engine = "auto" // ORT where its library loads, else Tape: see Options.Choose
 )
+
+// Choose replaces Auto, or no engine, by one that runs steps. missing says why
+// ONNX Runtime's library does not load, whatever the engine.
+func (o Options) Choose(ctx context.Context) (chosen Options, missing error) {
+	missing = ort.Load(ctx, o.Runtime.Library)
+	switch {
+	case o.Engine == "", o.Engine == Auto && missing == nil:
+		o.Engine = ORT
+	case o.Engine == Auto:
+		o.Engine = Tape
+	}
+	return o, missing
+}
 
 // Diverged reports a loss that is no longer a number.
 type Diverged struct {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"path/filepath"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
@@ -26,7 +27,7 @@ func newMNIST() *cli.Command {
 			&cli.StringFlag{Name: "data", Usage: "train on the IDX files in `FOLDER` (gzip or plain) instead of MNIST"},
 			&cli.StringFlag{Name: "out", Usage: "make the run's `FOLDER`", DefaultText: "runs/GAN"},
 			&cli.BoolFlag{Name: "force", Usage: "replace the run that the folder holds", DisableDefaultText: true},
-			&cli.StringFlag{Name: "engine", Value: string(train.ORT), Usage: "train on `ENGINE`: ort (ONNX Runtime) or tape (Gorgonia's machine, the reference)"},
+			&cli.StringFlag{Name: "engine", Value: string(train.ORT), Usage: engineUsage},
 			&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "draw everything random from `SEED`"},
 		}, append(recipeFlags(), libraryFlag)...),
 		Action: func(c *cli.Context) error {
@@ -37,6 +38,19 @@ func newMNIST() *cli.Command {
 			return mnist(c.Context, o, c.String("data"))
 		},
 	}
+}
+
+const engineUsage = "train on `ENGINE`: ort (ONNX Runtime), tape (Gorgonia's machine, the reference) or auto (ort where it loads, else tape)"
+
+// engineOf reads --engine; without it the engine is empty where the flag has no
+// default.
+func engineOf(c *cli.Context) (train.Engine, error) {
+	known := []string{string(train.ORT), string(train.Tape), string(train.Auto)}
+	e := c.String("engine")
+	if c.IsSet("engine") && !slices.Contains(known, e) {
+		return "", command.Usage(c, "--engine %s: want ort, tape or auto%s", e, nearest.Hint(e, known))
+	}
+	return train.Engine(e), nil
 }
 
 var libraryFlag = &cli.StringFlag{
@@ -50,15 +64,15 @@ func libraryOptions(c *cli.Context) runtime.Options {
 func trainOptionsOf(c *cli.Context) (trainOptions, error) {
 	o := trainOptions{
 		out: c.String("out"), force: c.Bool("force"), seed: c.Uint64("seed"),
-		train:  train.Options{Engine: train.Engine(c.String("engine")), Runtime: libraryOptions(c)},
+		train:  train.Options{Runtime: libraryOptions(c)},
 		stdout: c.App.Writer, stderr: c.App.ErrWriter,
 	}
 	if c.Args().Present() {
 		return o, command.Usage(c, "unexpected argument %q", c.Args().First())
 	}
-	if e := o.train.Engine; e != train.ORT && e != train.Tape {
-		return o, command.Usage(c, "--engine %s: want ort or tape%s", e,
-			nearest.Hint(string(e), []string{string(train.ORT), string(train.Tape)}))
+	var err error
+	if o.train.Engine, err = engineOf(c); err != nil {
+		return o, err
 	}
 	gan, err := arch.Find(c.String("gan"), c.String("variant"))
 	if err != nil {

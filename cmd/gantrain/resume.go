@@ -8,7 +8,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/gantrain/gantrain/cmd/internal/command"
-	"github.com/gantrain/gantrain/runtime"
 	"github.com/gantrain/gantrain/train"
 	"github.com/gantrain/gantrain/train/dataset"
 )
@@ -20,17 +19,25 @@ func newResume() *cli.Command {
 		ArgsUsage: "RUN",
 		Description: "The run goes on from its newest checkpoint and ends as if it had never been stopped. Example:\n\n" +
 			"gantrain resume runs/digits",
-		Flags: []cli.Flag{libraryFlag},
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "engine", Usage: engineUsage, DefaultText: "the run's own"},
+			libraryFlag,
+		},
 		Action: func(c *cli.Context) error {
 			if c.NArg() != 1 {
 				return command.Usage(c, "want one run folder, got %d arguments", c.NArg())
 			}
-			return resume(c.Context, c.Args().First(), libraryOptions(c), c.App.Writer, c.App.ErrWriter)
+			engine, err := engineOf(c)
+			if err != nil {
+				return err
+			}
+			o := train.Options{Engine: engine, Runtime: libraryOptions(c)}
+			return resume(c.Context, c.Args().First(), o, c.App.Writer, c.App.ErrWriter)
 		},
 	}
 }
 
-func resume(ctx context.Context, folder string, o runtime.Options, stdout, stderr io.Writer) error {
+func resume(ctx context.Context, folder string, o train.Options, stdout, stderr io.Writer) error {
 	report, err := train.ReadReport(folder)
 	if err != nil {
 		return err
@@ -48,7 +55,7 @@ func resume(ctx context.Context, folder string, o runtime.Options, stdout, stder
 	if err != nil {
 		return err
 	}
-	run, err := train.OpenRun(ctx, folder, data, train.Options{Runtime: o})
+	run, err := train.OpenRun(ctx, folder, data, o)
 	if err != nil {
 		return err
 	}

@@ -45,6 +45,9 @@ func startRun(ctx context.Context, o trainOptions, data *dataset.Images, source 
 		GAN: o.gan, State: state, Seed: o.seed,
 		Dataset: data.Name, Licence: data.Licence, Arguments: o.arguments,
 	}
+	if _, missing := o.train.Choose(ctx); missing != nil && o.train.Engine == train.ORT {
+		return fmt.Errorf("%w; --engine auto trains without it", missing)
+	}
 	created, err := command.NewFolder(o.out, o.force)
 	if err != nil {
 		return err
@@ -72,8 +75,8 @@ func trainRun(ctx context.Context, run *train.Run, stdout, stderr io.Writer) err
 	m := run.Model()
 	fmt.Fprintf(stdout, "training %s on %s: steps %d to %d, %d an epoch, seed %d, engine %s, into %s\n",
 		m.GAN.Name, m.Dataset, m.Step+1, run.Goal(), run.StepsPerEpoch(), m.Seed, run.Engine(), run.Folder)
-	if run.Note != "" {
-		fmt.Fprintln(stderr, "gantrain:", run.Note)
+	for _, note := range run.Notes {
+		fmt.Fprintln(stderr, "gantrain:", note)
 	}
 	progress := command.NewProgress(stderr, m.Step, run.Goal(), "steps")
 	names := run.LossNames()
@@ -90,14 +93,23 @@ func trainRun(ctx context.Context, run *train.Run, stdout, stderr io.Writer) err
 	progress.Close()
 	err = errors.Join(err, run.Close())
 	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-		return fmt.Errorf("step %d of %d is saved and exported; go on with 'gantrain resume %s': %w",
-			m.Step, run.Goal(), run.Folder, ctx.Err())
+		saved := "saved and exported"
+		if run.NotExported() != "" {
+			saved = "saved"
+		}
+		return fmt.Errorf("step %d of %d is %s; go on with 'gantrain resume %s': %w",
+			m.Step, run.Goal(), saved, run.Folder, ctx.Err())
 	}
 	if err != nil {
 		return err
 	}
 	done, took := m.Step-first, time.Since(start)
 	fmt.Fprintf(stdout, "trained for %d steps in %v, %.3g steps/s\n", done, took.Round(time.Second), float64(done)/took.Seconds())
+	if why := run.NotExported(); why != "" {
+		fmt.Fprintf(stdout, "%s: the last samples\n", run.LastSamples())
+		fmt.Fprintf(stdout, "%s: saved but not exported; with ONNX Runtime, 'gantrain export %s' makes the models: %s\n", run.Folder, run.Folder, why)
+		return nil
+	}
 	for _, role := range []arch.Role{arch.Generator, arch.Discriminator} {
 		fmt.Fprintf(stdout, "%s: on ONNX Runtime within %.1e of its graph\n", run.Path(string(role)+".onnx"), run.Largest[role])
 	}
