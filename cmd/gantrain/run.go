@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gantrain/gantrain/cmd/internal/command"
+	"github.com/gantrain/gantrain/runtime"
 	"github.com/gantrain/gantrain/train"
 	"github.com/gantrain/gantrain/train/arch"
 	"github.com/gantrain/gantrain/train/dataset"
@@ -101,7 +102,7 @@ func trainRun(ctx context.Context, run *train.Run, stdout, stderr io.Writer) err
 			m.Step, run.Goal(), saved, run.Folder, ctx.Err())
 	}
 	if err != nil {
-		return err
+		return goOn(err, run.Folder)
 	}
 	done, took := m.Step-first, time.Since(start)
 	fmt.Fprintf(stdout, "trained for %d steps in %v, %.3g steps/s\n", done, took.Round(time.Second), float64(done)/took.Seconds())
@@ -116,4 +117,15 @@ func trainRun(ctx context.Context, run *train.Run, stdout, stderr io.Writer) err
 	fmt.Fprintf(stdout, "%s: the last samples; make more with 'ganinfer generate %s -n 64 --out pictures'\n",
 		run.LastSamples(), run.Path("generator.onnx"))
 	return nil
+}
+
+// goOn adds to the error of a run what can be done after it.
+func goOn(err error, folder string) error {
+	if _, diverged := errors.AsType[*train.Diverged](err); diverged {
+		return err // and would again
+	}
+	if errors.Is(err, runtime.ErrOutOfMemory) {
+		return fmt.Errorf("%w; free memory and go on with 'gantrain resume %s', or begin again with a smaller --batch", err, folder)
+	}
+	return fmt.Errorf("%w; go on with 'gantrain resume %s'", err, folder)
 }
