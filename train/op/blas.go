@@ -22,12 +22,52 @@ func (m matrix[F]) t() matrix[F] {
 	return m
 }
 
-// gemm computes c = a·b + beta·c by the BLAS library that Gorgonia uses, which
-// runs on all cores.
+// oneThread says that the BLAS library computes a product on its caller's core
+// alone, and leaves it to gemm to use them all.
+var oneThread bool
+
+// leastSide is the fewest rows or columns of a product worth a part of their
+// own: each part reads all of the other operand.
+const leastSide = 128
+
+// gemm computes c = a·b + beta·c by the BLAS library that Gorgonia uses, on all
+// cores.
+func gemm[F float](a, b matrix[F], beta F, c matrix[F]) {
+	if !oneThread {
+		product(a, b, beta, c, c.rows, c.cols)
+		return
+	}
+	if c.rows > c.cols {
+		eachPart(c.rows, func(from, to int) {
+			product(a.skip(from), b, beta, c.skip(from), to-from, c.cols)
+		})
+		return
+	}
+	eachPart(c.cols, func(from, to int) {
+		product(a, b.t().skip(from).t(), beta, c.t().skip(from).t(), c.rows, to-from)
+	})
+}
+
+// eachPart cuts the longer side of a product into 2, 4, 8 or 16 parts, or not at
+// all. The library rounds differently in products of other sizes, so the parts
+// don't depend on the number of cores.
+func eachPart(side int, f func(from, to int)) {
+	parts := 1
+	for parts < 16 && side >= 2*parts*leastSide {
+		parts *= 2
+	}
+	parallel(parts, 1, func(from, to int) {
+		for i := from; i < to; i++ {
+			f(i*side/parts, (i+1)*side/parts)
+		}
+	})
+}
+
+// product is gemm for the first rows and columns of c, as the library does it.
 //
 // gonum's own product is twice as fast where both operands lie along the sum
 // (its inner loop is then a dot product), so the others are copied first.
-func gemm[F float](a, b matrix[F], beta F, c matrix[F]) {
+func product[F float](a, b matrix[F], beta F, c matrix[F], rows, cols int) {
 	lib := gorgonia.WhichBLAS()
 	if _, ok := lib.(gonum.Implementation); ok {
 		if a.transposed {
@@ -39,18 +79,31 @@ func gemm[F float](a, b matrix[F], beta F, c matrix[F]) {
 			defer giveBack(spare)
 		}
 	}
-	k := a.cols
-	if a.transposed {
-		k = a.rows
-	}
 	switch y := any(c.data).(type) {
 	case []float32:
-		lib.Sgemm(a.flag(), b.flag(), c.rows, c.cols, k, 1, any(a.data).([]float32), a.cols,
+		lib.Sgemm(a.flag(), b.flag(), rows, cols, a.inner(), 1, any(a.data).([]float32), a.cols,
 			any(b.data).([]float32), b.cols, float32(beta), y, c.cols)
 	case []float64:
-		lib.Dgemm(a.flag(), b.flag(), c.rows, c.cols, k, 1, any(a.data).([]float64), a.cols,
+		lib.Dgemm(a.flag(), b.flag(), rows, cols, a.inner(), 1, any(a.data).([]float64), a.cols,
 			any(b.data).([]float64), b.cols, float64(beta), y, c.cols)
 	}
+}
+
+// inner is the length of the sum in a product with m on the left.
+func (m matrix[F]) inner() int {
+	if m.transposed {
+		return m.rows
+	}
+	return m.cols
+}
+
+// skip leaves out the first n rows, by the offset alone: the sizes stay.
+func (m matrix[F]) skip(n int) matrix[F] {
+	if !m.transposed {
+		n *= m.cols
+	}
+	m.data = m.data[n:]
+	return m
 }
 
 func (m matrix[F]) flag() blas.Transpose {
