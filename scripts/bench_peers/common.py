@@ -1,0 +1,134 @@
+"""What the scripts of all peers have in common.
+
+A peer's script is run as
+
+    python PEER.py GAN CONFIGURATION FOLDER check
+    python PEER.py GAN CONFIGURATION FOLDER train SECONDS
+    python PEER.py GAN CONFIGURATION FOLDER pictures BATCH SECONDS
+
+where FOLDER is what the command fixture wrote, and prints one line of JSON.
+`check` repeats the fixture's steps with the fixture's noise and masks, and
+tells its losses. `train` times whole steps with noise and masks that the
+framework draws itself. `pictures` times the generator, after holding it
+against the fixture's pictures.
+
+The script defines a class for each GAN that it trains. Its constructor takes
+the configuration and the fixture, and it has
+
+    replay(feed) -> losses   a step on what the fixture feeds
+    step(real)   -> losses   a step with its own noise and masks
+
+and, where it makes pictures, a class Pictures for the DCGAN's generator with
+
+    draw(n)      -> z        latent vectors [n, latent], as NumPy
+    pictures(z)  -> images   [n, 1, 28, 28], as NumPy
+"""
+
+import json
+import os
+import platform
+import statistics
+import sys
+import time
+
+import numpy as np
+from safetensors import safe_open
+
+STEPS = 3  # in the fixture
+WARM = 1.0  # seconds of steps after the first one that are not timed
+
+# GAN: slope of its LeakyReLUs, batch, and Adam's rate and beta1. The rest is
+# the same in both: dropout 0.3, 100 latent values, beta2 0.999, epsilon 1e-7.
+SLOPE = {"michelucci-dcgan": 0.3, "guo-mlp": 0.2}
+BATCH = {"michelucci-dcgan": 256, "guo-mlp": 128}
+ADAM = {"michelucci-dcgan": (1e-4, 0.9), "guo-mlp": (2e-4, 0.5)}
+DROP, LATENT, BETA2, EPSILON = 0.3, 100, 0.999, 1e-7
+
+
+class Fixture:
+    """The arrays of one of a GAN's files, read when they are asked for, so that
+    a timed process holds no more than it needs. Pictures are [N, C, H, W]."""
+
+    def __init__(self, folder, gan, suffix=""):
+        self.gan = gan
+        self.model = os.path.join(folder, gan + ".onnx")
+        self.file = safe_open(os.path.join(folder, gan + suffix + ".safetensors"), "numpy")
+
+    def __getitem__(self, name):
+        return self.file.get_tensor(name)
+
+    def feed(self, step):
+        """What a step is fed, by name: real, noise/0, mask/..."""
+        prefix = f"step/{step}/"
+        return {n.removeprefix(prefix): self[n] for n in self.file.keys() if n.startswith(prefix)}
+
+    def state(self, network):
+        """A network's weights and statistics by layer and name, such as
+        dense1/weight."""
+        prefix = network + "/"
+        names = [n for n in self.file.keys() if n.startswith(prefix) and n[-2:] not in ("/m", "/v")]
+        return {n.removeprefix(prefix): self[n] for n in names}
+
+
+def peak_mb():
+    with open("/proc/self/status") as f:
+        kb = next(line for line in f if line.startswith("VmHWM")).split()[1]
+    return int(kb) / 1024
+
+
+def timed(work, seconds):
+    """Seconds of each call of work, after a warm-up, for about `seconds`."""
+    end = time.perf_counter() + WARM
+    while time.perf_counter() < end:
+        work()
+    times = []
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end or len(times) < 3:
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return times
+
+
+def main(gans, pictures, began, versions):
+    """Runs a peer's script; began is when it began to import."""
+    import_s = time.perf_counter() - began
+    gan, configuration, folder, mode = sys.argv[1:5]
+    numbers = [float(x) for x in sys.argv[5:]]
+    fixture = Fixture(folder, gan, "-pictures" if mode == "pictures" else "")
+    start = time.perf_counter()
+    peer = (pictures if mode == "pictures" else gans[gan])(configuration, fixture)
+    build_s = time.perf_counter() - start
+    out = {"gan": gan, "name": configuration, "provider": "cpu", "python": platform.python_version()} | versions
+    if mode == "check":
+        out["losses"] = [[float(x) for x in peer.replay(fixture.feed(t))] for t in range(STEPS)]
+        out["want"] = fixture["losses"].tolist()
+        print(json.dumps(out))
+        return
+
+    if mode == "train":
+        batch = BATCH[gan]
+        real = [fixture[f"step/{t}/real"] for t in range(STEPS)]
+        turn = iter(range(sys.maxsize))
+        work = lambda: [float(x) for x in peer.step(real[next(turn) % STEPS])]
+    else:
+        batch = int(numbers.pop(0))
+        got = peer.pictures(fixture["pictures/z"])
+        out["difference"] = float(np.abs(got - fixture["pictures/image"]).max())
+        work = lambda: peer.pictures(peer.draw(batch))
+    start = time.perf_counter()
+    work()
+    first_step_s = time.perf_counter() - start
+    times = timed(work, numbers[0])
+    step_ms = 1000 * statistics.median(times)
+    out |= {
+        "batch": batch,
+        "steps": len(times),
+        "step_ms": step_ms,
+        "images_per_s": 1000 * batch / step_ms,
+        "peak_mb": peak_mb(),
+        "import_s": import_s,
+        "build_s": build_s,
+        "first_step_s": first_step_s,
+    }
+    print(json.dumps(out))
