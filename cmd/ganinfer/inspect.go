@@ -57,9 +57,9 @@ func readModel(path string) (*onnxpb.ModelProto, int64, error) {
 		return nil, 0, err
 	}
 	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxModelSize)) // it may have grown since
-	if err != nil {
-		return nil, 0, err
+	b := make([]byte, info.Size()) // a buffer that grows would be copied again and again
+	if _, err := io.ReadFull(f, b); err != nil {
+		return nil, 0, fmt.Errorf("%s: %w", path, err)
 	}
 	model := new(onnxpb.ModelProto)
 	if err := proto.Unmarshal(b, model); err != nil {
