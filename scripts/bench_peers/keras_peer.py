@@ -19,6 +19,11 @@ from common import ADAM, BATCH, BETA2, DROP, EPSILON, LATENT, SLOPE
 tf.config.threading.set_inter_op_parallelism_threads(2)
 
 
+def set_precision(configuration):
+    if configuration == "tensorflow-bf16":
+        keras.config.set_dtype_policy("mixed_bfloat16")
+
+
 def hwio(weight):
     """Keras' layout of both Conv2D's [O, I, H, W] and Conv2DTranspose's
     [I, O, H, W]."""
@@ -131,8 +136,7 @@ class Peer:
 
 class DCGAN(Peer):
     def __init__(self, configuration, fixture):
-        if configuration == "tensorflow-bf16":
-            keras.config.set_dtype_policy("mixed_bfloat16")
+        set_precision(configuration)
         g, d = conv_generator(fixture.state("generator")), conv_discriminator(fixture.state("discriminator"))
         super().__init__(configuration, fixture, g, d)
 
@@ -165,6 +169,7 @@ class DCGAN(Peer):
 
 class MLP(Peer):
     def __init__(self, configuration, fixture):
+        set_precision(configuration)
         g = dense_network(fixture.state("generator"), [LATENT, 256, 512, 1024, 784])
         d = dense_network(fixture.state("discriminator"), [784, 1024, 512, 256, 1], (1, 2))
         super().__init__(configuration, fixture, g, d)
@@ -174,7 +179,7 @@ class MLP(Peer):
         masks = [m and iter(m) for m in masks]
         fake = tf.tanh(self.generator(z[0], False))
         with tf.GradientTape() as tape:
-            logits = self.discriminator(tf.concat([real, fake], 0), True, masks[0])
+            logits = self.discriminator(tf.concat([real, tf.cast(fake, real.dtype)], 0), True, masks[0])
             n = real.shape[0]
             loss_d = (cross_entropy(logits[:n], 0.9) + cross_entropy(logits[n:], 0.0)) / 2
         self.adam_d.apply(tape.gradient(loss_d, self.discriminator.weights))
