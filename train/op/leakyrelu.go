@@ -66,30 +66,28 @@ func (o *leakyReLUGrad) Lower(l *export.Lowering) error {
 
 func leakyReLUKernel[F float](slope float64) kernel[F] {
 	return func(y array[F], in []array[F]) {
-		x, slope := in[0].data, F(slope)
-		parallel(len(x), elementGrain, func(from, to int) {
-			for i := from; i < to; i++ {
-				v := x[i]
-				if v <= 0 {
-					v *= slope
-				}
-				y.data[i] = v
-			}
-		})
+		leak(y.data, in[0].data, in[0].data, F(slope))
 	}
 }
 
 func leakyReLUGradKernel[F float](slope float64) kernel[F] {
 	return func(dx array[F], in []array[F]) {
-		x, dy, slope := in[0].data, in[1].data, F(slope)
-		parallel(len(x), elementGrain, func(from, to int) {
-			for i := from; i < to; i++ {
-				v := dy[i]
-				if x[i] <= 0 {
-					v *= slope
-				}
-				dx.data[i] = v
-			}
-		})
+		leak(dx.data, in[0].data, in[1].data, F(slope))
 	}
+}
+
+// leak writes v where x > 0 and slope·v elsewhere. It has no branch, which the
+// processor would guess wrong half of the time.
+func leak[F float](y, x, v []F, slope F) {
+	factors := [2]F{slope, 1}
+	parallel(len(x), elementGrain, func(from, to int) {
+		x, v, y := x[from:to], v[from:to], y[from:to]
+		for i, x := range x {
+			positive := 0
+			if x > 0 {
+				positive = 1
+			}
+			y[i] = v[i] * factors[positive&1]
+		}
+	})
 }
