@@ -20,7 +20,7 @@ const maxLoop = 16 << 30
 // once; on a CPU, a run copies none of them, on a GPU it brings them there and
 // back.
 //
-//	l, err := s.NewLoop(map[string]string{"weight_next": "weight"})
+//	l, err := s.NewLoop(map[string]string{"weight_next": "weight"}, nil)
 //	...
 //	defer l.Close()
 //	weight, err := l.Input("weight") // set the start
@@ -43,15 +43,19 @@ type Loop struct {
 // NewLoop makes arrays, filled with zeros, for the model's inputs and outputs.
 // feedback maps an output's name to that of the input whose next value it is;
 // both have one type and shape. All shapes of the model must be static.
-func (s *Session) NewLoop(feedback map[string]string) (*Loop, error) {
-	l, err := s.newLoop(feedback)
+//
+// offered, by the name of an input, are arrays of the caller that the loop may
+// use instead of making its own, to save memory; whether it does, Input tells.
+// With feedback, runs overwrite them.
+func (s *Session) NewLoop(feedback map[string]string, offered map[string]*tensor.Dense) (*Loop, error) {
+	l, err := s.newLoop(feedback, offered)
 	if err != nil {
 		return nil, fmt.Errorf("runtime: %s: %w", s.name, err)
 	}
 	return l, nil
 }
 
-func (s *Session) newLoop(feedback map[string]string) (*Loop, error) {
+func (s *Session) newLoop(feedback map[string]string, offered map[string]*tensor.Dense) (*Loop, error) {
 	pairs, err := s.header.feedback(feedback)
 	if err != nil {
 		return nil, err
@@ -60,6 +64,16 @@ func (s *Session) newLoop(feedback map[string]string) (*Loop, error) {
 	inputs, err := static("input", s.header.inputs, &free)
 	if err != nil {
 		return nil, err
+	}
+	for name, d := range offered {
+		i, err := position("input", s.header.inputs, name)
+		if err != nil {
+			return nil, err
+		}
+		if p := s.header.inputs[i]; d.Dtype() != p.Dtype || !slices.Equal(d.Shape(), inputs[i].Shape) {
+			return nil, fmt.Errorf("the array offered for input %q is of type %v and shape %v: expected %v", name, d.Dtype(), []int(d.Shape()), p)
+		}
+		inputs[i].Offered = d
 	}
 	outputs, err := static("output", s.header.outputs, &free)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
 	"gorgonia.org/tensor"
@@ -63,7 +64,7 @@ const endless = int64(1) << 62
 // loop opens a model and loops it for the length of the test.
 func loop(t testing.TB, model []byte, feedback map[string]string) *runtime.Loop {
 	t.Helper()
-	l, err := load(t, model, runtime.Options{Threads: 1}).NewLoop(feedback)
+	l, err := load(t, model, runtime.Options{Threads: 1}).NewLoop(feedback, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,6 +168,47 @@ func TestLoopSwaps(t *testing.T) {
 	}
 }
 
+// A loop uses the arrays that it is offered where they are aligned, and computes
+// the same in its own where they are not.
+func TestLoopInOfferedArrays(t *testing.T) {
+	memory := make([]float32, 64)
+	start := 0
+	for uintptr(unsafe.Pointer(&memory[start]))%64 != 0 {
+		start++
+	}
+	for offset, used := range []bool{true, false} {
+		x := dense([]int{3}, memory[start+offset:][:3]...)
+		l, err := load(t, counter(t), runtime.Options{}).NewLoop(counterFeedback, map[string]*tensor.Dense{"x": x})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		if got := input(t, l, "x") == x; got != used {
+			t.Errorf("%d values after an aligned one: used is %v, want %v", offset, got, used)
+		}
+		copy(input(t, l, "x").Float32s(), []float32{0, 100, 200})
+		copy(input(t, l, "step").Float32s(), []float32{1, 2, 3})
+		for range 3 {
+			if err := l.Run(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if diff := cmp.Diff([]float32{3, 106, 209}, input(t, l, "x").Data()); diff != "" {
+			t.Errorf("%d values after an aligned one: -want +got\n%s", offset, diff)
+		}
+	}
+	for want, offered := range map[string]map[string]*tensor.Dense{
+		`no input is called "z": expected one of `:                                                 {"z": dense([]int{3}, memory[:3]...)},
+		`the array offered for input "x" is of type float32 and shape [4]: expected x float32 [3]`: {"x": dense([]int{4}, memory[:4]...)},
+		`the array offered for input "x" is of type int64 and shape [3]: expected x float32 [3]`:   {"x": dense([]int{3}, make([]int64, 3)...)},
+	} {
+		_, err := load(t, counter(t), runtime.Options{}).NewLoop(counterFeedback, offered)
+		if err == nil || !strings.HasPrefix(err.Error(), "runtime: model: "+want) {
+			t.Errorf("got  %v\nwant runtime: model: %s", err, want)
+		}
+	}
+}
+
 func TestNewLoopRefusals(t *testing.T) {
 	add := func(out *onnxpb.ValueInfoProto) []byte { // y = a + b
 		return serialise(t, &onnxpb.GraphProto{
@@ -205,7 +247,7 @@ func TestNewLoopRefusals(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := load(t, tt.model, runtime.Options{}).NewLoop(tt.feedback)
+			_, err := load(t, tt.model, runtime.Options{}).NewLoop(tt.feedback, nil)
 			if err == nil || err.Error() != "runtime: model: "+tt.want {
 				t.Errorf("got  %v\nwant runtime: model: %s", err, tt.want)
 			}
@@ -268,7 +310,7 @@ func TestLoopClose(t *testing.T) {
 	for _, what := range []string{"loop", "session"} {
 		t.Run(what, func(t *testing.T) {
 			s := load(t, waiting(t), runtime.Options{})
-			l, err := s.NewLoop(map[string]string{"n_next": "n"})
+			l, err := s.NewLoop(map[string]string{"n_next": "n"}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -322,7 +364,7 @@ func TestLoopClose(t *testing.T) {
 func TestLoopEqualsSession(t *testing.T) {
 	const size = 1000
 	s := load(t, adam(t, 3, size), runtime.Options{})
-	l, err := s.NewLoop(adamFeedback(3))
+	l, err := s.NewLoop(adamFeedback(3), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -362,7 +404,7 @@ func TestLoopsApart(t *testing.T) {
 	var loops [2]*runtime.Loop
 	for i := range loops {
 		var err error
-		if loops[i], err = s.NewLoop(counterFeedback); err != nil {
+		if loops[i], err = s.NewLoop(counterFeedback, nil); err != nil {
 			t.Fatal(err)
 		}
 		defer loops[i].Close()

@@ -26,7 +26,7 @@ func growing(t testing.TB) []byte {
 // allocator fails. The loop's state is as before, and the next run works.
 func TestARunOutOfMemory(t *testing.T) {
 	s := load(t, growing(t), runtime.Options{})
-	l, err := s.NewLoop(map[string]string{"next": "s"})
+	l, err := s.NewLoop(map[string]string{"next": "s"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

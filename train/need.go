@@ -58,9 +58,10 @@ func (p *Plan) need(o Options, state engine.State) (int64, error) {
 		}
 		return need, nil
 	}
-	// ONNX Runtime's loop has an array for each that the feeder fills, and two
-	// for each of the state. Simultaneous updates share what is equal in them.
-	need, together := 2*fed+2*kept, 1
+	// ONNX Runtime's loop has an array for each that the feeder fills, and one
+	// beside each of the state's own. Simultaneous updates share what is equal in
+	// them.
+	need, together := 2*fed+kept, 1
 	if o.Runtime.Provider != "" && o.Runtime.Provider != runtime.CPU {
 		return need, nil // the rest may lie on the device
 	}

@@ -15,6 +15,10 @@ import (
 type Array struct {
 	Dtype tensor.Dtype
 	Shape []int
+	// Offered, unless nil, is such an array to take instead of making one. It is
+	// not taken if its elements are not aligned as those made here are, so that
+	// ONNX Runtime always adds them up in the same order.
+	Offered *tensor.Dense
 }
 
 // Feedback makes an output the next value of an input, both by position.
@@ -41,8 +45,8 @@ type slot struct {
 	value onnx.Value
 }
 
-// NewLoop allocates arrays, filled with zeros, for all inputs and outputs in
-// NewSession's order, and binds them.
+// NewLoop allocates arrays, filled with zeros, or takes those offered, for all
+// inputs and outputs in NewSession's order, and binds them.
 func (s *Session) NewLoop(inputs, outputs []Array, feedback []Feedback) (*Loop, error) {
 	l := &Loop{session: s, feedback: feedback}
 	var err error
@@ -67,7 +71,10 @@ func newSlots(arrays []Array) (slots []*slot, err error) {
 		if !ok {
 			return slots, fmt.Errorf("arrays of %v cannot be given to ONNX Runtime", a.Dtype)
 		}
-		s := &slot{array: k.zeros(a.Shape)}
+		s := &slot{array: a.Offered}
+		if s.array == nil || !inPlace(s.array) {
+			s.array = k.zeros(a.Shape)
+		}
 		if s.value, err = k.toValue(s.array); err != nil {
 			return slots, err
 		}

@@ -89,6 +89,12 @@ func aligned[T any](n int) []T {
 	return all[start : start+n : start+n]
 }
 
+// inPlace tells whether ONNX Runtime can work on an array where it lies, and as
+// well as on one of aligned elements.
+func inPlace(d *tensor.Dense) bool {
+	return !d.IsScalar() && slices.Equal(d.Strides(), d.Shape().CalcStrides()) && d.Uintptr()%alignment == 0
+}
+
 // value keeps a nil pointer from becoming a Value that is not nil.
 func value[V onnx.Value](v V, err error) (onnx.Value, error) {
 	if err != nil {

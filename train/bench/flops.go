@@ -49,7 +49,7 @@ func runOnce(ctx context.Context, model []byte, o runtime.Options) (err error) {
 		return err
 	}
 	defer closing(s, &err)
-	l, err := s.NewLoop(nil)
+	l, err := s.NewLoop(nil, nil)
 	if err != nil {
 		return err
 	}

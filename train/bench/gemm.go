@@ -47,7 +47,7 @@ func (g *gemm) measure(ctx context.Context, n int, o runtime.Options) error {
 	}
 	defer s.Close()
 	g.provider, g.note = s.Provider(), s.Note()
-	l, err := s.NewLoop(nil)
+	l, err := s.NewLoop(nil, nil)
 	if err != nil {
 		return err
 	}

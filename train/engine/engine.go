@@ -58,7 +58,8 @@ type Program interface {
 	// own forward pass, before its update.
 	Run(Feed) ([]float64, error)
 	// Load takes up the state from its arrays, after somebody else changed them;
-	// Store writes it there. Between the two a program may keep it elsewhere.
+	// Store writes it there. Between the two a program may keep it elsewhere, and
+	// the arrays may hold anything.
 	Load() error
 	Store() error
 	Close() error

@@ -13,7 +13,8 @@ import (
 )
 
 // ort runs the whole step as one ONNX model on ONNX Runtime. The state stays in
-// the runtime's buffers until it is asked for.
+// the runtime's buffers until it is asked for. One of the two that each array
+// has there is the state's own: a third less for weights and moments.
 type ort struct {
 	session *runtime.Session
 	loop    *runtime.Loop
@@ -34,17 +35,13 @@ func NewORT(ctx context.Context, step Step, state State, o runtime.Options) (Pro
 	if err != nil {
 		return nil, err
 	}
-	data, err := export.Marshal(model)
-	if err != nil {
-		return nil, err
-	}
 	o.Waiting = runtime.SpinDuringRun // between steps the cores make noise and masks
-	session, err := runtime.Load(ctx, data, o)
+	session, err := load(ctx, model, o)
 	if err != nil {
 		return nil, fmt.Errorf("engine: the step on ONNX Runtime: %w", err)
 	}
 	e := &ort{session: session, state: state}
-	feedback := map[string]string{}
+	feedback, own := map[string]string{}, map[string]*tensor.Dense{}
 	for i, u := range step.Updates {
 		e.losses = append(e.losses, lossName(i))
 		for _, p := range u.New {
@@ -55,17 +52,41 @@ func NewORT(ctx context.Context, step Step, state State, o runtime.Options) (Pro
 		}
 	}
 	for _, p := range session.Inputs() {
-		if _, ok := state[p.Name]; ok {
+		if v, ok := state[p.Name]; ok {
 			e.kept = append(e.kept, p.Name)
+			own[p.Name] = v
 		} else {
 			e.fed = append(e.fed, p.Name)
 		}
 	}
-	if e.loop, err = session.NewLoop(feedback); err != nil {
+	if e.loop, err = session.NewLoop(feedback, own); err != nil {
 		session.Close()
 		return nil, fmt.Errorf("engine: %w", err)
 	}
 	return e, nil
+}
+
+// load compiles a model, which is first made faster where a CPU runs it.
+func load(ctx context.Context, model *onnxpb.ModelProto, o runtime.Options) (*runtime.Session, error) {
+	onCPU := o.Provider == "" || o.Provider == runtime.CPU
+	if onCPU {
+		if err := pass.Fast(model); err != nil {
+			return nil, err
+		}
+	}
+	data, err := export.Marshal(model)
+	if err != nil {
+		return nil, err
+	}
+	session, err := runtime.Load(ctx, data, o)
+	if err != nil || onCPU || session.Provider() != runtime.CPU {
+		return session, err
+	}
+	if err := session.Close(); err != nil { // Auto came to the CPU
+		return nil, err
+	}
+	o.Provider = runtime.CPU
+	return load(ctx, model, o)
 }
 
 // newSuffix marks the output that holds a state's next value.
@@ -117,7 +138,9 @@ func (e *ort) each(names []string, f func(state, buffer *tensor.Dense)) error {
 		if err != nil {
 			return fmt.Errorf("engine: %w", err)
 		}
-		f(e.state[name], buffer)
+		if state := e.state[name]; state != buffer {
+			f(state, buffer)
+		}
 	}
 	return nil
 }
