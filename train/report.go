@@ -17,17 +17,18 @@ import (
 
 // Report is run.json: what was asked of a run, and how far it came.
 type Report struct {
-	Status    Status    `json:"status"`
-	GAN       string    `json:"gan"`
-	Variant   string    `json:"variant,omitempty"`
-	Arguments string    `json:"arguments,omitempty"` // what differs from the published recipe
-	Seed      uint64    `json:"seed"`
-	Engine    Engine    `json:"engine"`
-	Goal      int       `json:"goal"` // steps
-	Step      int       `json:"step"` // of the newest checkpoint
-	Losses    []float64 `json:"losses,omitempty"`
-	Data      Data      `json:"data"`
-	Versions  Versions  `json:"versions"`
+	Status    Status           `json:"status"`
+	GAN       string           `json:"gan"`
+	Variant   string           `json:"variant,omitempty"`
+	Arguments string           `json:"arguments,omitempty"` // what differs from the published recipe
+	Seed      uint64           `json:"seed"`
+	Engine    Engine           `json:"engine"`
+	Provider  runtime.Provider `json:"provider,omitempty"` // that ran ONNX Runtime's part; none on the tape
+	Goal      int              `json:"goal"`               // steps
+	Step      int              `json:"step"`               // of the newest checkpoint
+	Losses    []float64        `json:"losses,omitempty"`
+	Data      Data             `json:"data"`
+	Versions  Versions         `json:"versions"`
 	// NotExported says why the newest checkpoint has no models beside it.
 	NotExported string `json:"not_exported,omitempty"`
 }
@@ -56,7 +57,7 @@ type Versions struct {
 	Gantrain string `json:"gantrain"`
 	Gorgonia string `json:"gorgonia"`
 	Go       string `json:"go"`
-	Compute  string `json:"compute"` // what computes the steps: "ONNX Runtime 1.24.4", or the tape's BLAS
+	Compute  string `json:"compute"` // what computes the steps: "ONNX Runtime 1.24.4 (cpu)", or the tape's BLAS
 }
 
 func newReport(m *Model, data *dataset.Images, goal int, source string, e Engine) Report {
@@ -75,10 +76,10 @@ func sum(data *dataset.Images) string {
 }
 
 // versions are known once an engine has compiled a step.
-func versions(e Engine) Versions {
+func versions(e Engine, p runtime.Provider) Versions {
 	v := Versions{Gantrain: Version(), Compute: op.BLAS()}
 	if e == ORT {
-		v.Compute = "ONNX Runtime " + runtime.Version()
+		v.Compute = fmt.Sprintf("ONNX Runtime %s (%s)", runtime.Version(), p)
 	}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		v.Go = info.GoVersion

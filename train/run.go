@@ -10,6 +10,7 @@ import (
 
 	"github.com/gantrain/gantrain/train/arch"
 	"github.com/gantrain/gantrain/train/dataset"
+	"github.com/gantrain/gantrain/train/engine"
 	"github.com/gantrain/gantrain/train/record"
 )
 
@@ -70,14 +71,23 @@ func (r *Run) prepare(ctx context.Context) error {
 	if r.missing != nil && (r.options.Engine == ORT || ctx.Err() != nil) {
 		return r.missing
 	}
+	if p := r.options.Runtime.Provider; p != "" && r.options.Engine == Tape && r.missing == nil {
+		return fmt.Errorf("train: provider %s: engine tape has no providers", p)
+	}
 	if err := r.trainer.fits(); err != nil {
 		return err
 	}
 	if err := r.trainer.Prepare(ctx); err != nil {
 		return err
 	}
+	provider, note := engine.Provider(r.trainer.current.Program)
+	if note != "" {
+		r.Notes = append(r.Notes, note+"; steps run on the CPU")
+	}
+	// Auto chooses once, also for the steps of another batch size.
+	r.report.Provider, r.trainer.o.Runtime.Provider = provider, provider
 	began := r.report.Versions.Compute
-	r.report.Versions = versions(r.report.Engine)
+	r.report.Versions = versions(r.report.Engine, provider)
 	if now := r.report.Versions.Compute; began != "" && began != now {
 		r.Notes = append(r.Notes, fmt.Sprintf("the run began on %s and goes on with %s: rounding will differ", began, now))
 	}
@@ -118,7 +128,7 @@ func (r *Run) start(ctx context.Context) error {
 
 // OpenRun goes on with a run from its newest checkpoint, on the data that
 // [Report] says it was trained on. Without another one in the options it stays
-// on its engine, since others round otherwise.
+// on its engine and provider, since others round otherwise.
 func OpenRun(ctx context.Context, folder string, data *dataset.Images, o Options) (*Run, error) {
 	report, err := ReadReport(folder)
 	if err != nil {
@@ -136,6 +146,9 @@ func OpenRun(ctx context.Context, folder string, data *dataset.Images, o Options
 	}
 	o, missing := o.Choose(ctx)
 	report.Engine = o.Engine
+	if o.Runtime.Provider == "" {
+		o.Runtime.Provider = report.Provider
+	}
 	t, err := NewTrainer(m, data, o)
 	if err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"gorgonia.org/tensor"
 
+	"github.com/gantrain/gantrain/runtime"
 	"github.com/gantrain/gantrain/train/arch"
 	"github.com/gantrain/gantrain/train/record"
 )
@@ -56,8 +57,8 @@ func TestARunLeavesWhatItPromises(t *testing.T) {
 	}
 	last := []float64{table.Values[0][tinyGoal-1], table.Values[1][tinyGoal-1]}
 	wanted := Report{
-		Status: Finished, GAN: "tiny", Seed: 1, Engine: ORT, Goal: tinyGoal, Step: tinyGoal, Losses: last,
-		Data: Data{Name: "noise", Images: tinyImages, SHA256: sum(noiseImages(tinyImages))}, Versions: versions(ORT),
+		Status: Finished, GAN: "tiny", Seed: 1, Engine: ORT, Provider: runtime.CPU, Goal: tinyGoal, Step: tinyGoal, Losses: last,
+		Data: Data{Name: "noise", Images: tinyImages, SHA256: sum(noiseImages(tinyImages))}, Versions: versions(ORT, runtime.CPU),
 	}
 	if diff := cmp.Diff(wanted, report, cmp.Comparer(func(a, b float64) bool { return float32(a) == float32(b) })); diff != "" {
 		t.Errorf("report (-want +got):\n%s", diff)

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/gantrain/gantrain/runtime"
 	"github.com/gantrain/gantrain/train/arch"
 	"github.com/gantrain/gantrain/train/record"
 )
@@ -118,10 +119,13 @@ func (r *Run) export(ctx context.Context) error {
 	if r.missing != nil { // an export is run before it is written
 		return nil
 	}
+	// It is the file that is compared, which a GPU would round otherwise.
+	o := r.options.Runtime
+	o.Provider = runtime.CPU
 	r.Largest = map[arch.Role]float64{}
 	for _, role := range []arch.Role{arch.Generator, arch.Discriminator} {
 		// An interrupted run exports all the same.
-		report, err := r.Model().Export(context.WithoutCancel(ctx), role, r.Path(string(role)+".onnx"), r.options.Runtime)
+		report, err := r.Model().Export(context.WithoutCancel(ctx), role, r.Path(string(role)+".onnx"), o)
 		if err != nil {
 			return err
 		}

@@ -31,7 +31,7 @@ func newBench() *cli.Command {
 			&cli.StringFlag{Name: "variant", Usage: "use the recipe `NAME` of the architecture instead of its usual one"},
 			&cli.IntFlag{Name: "batch", Usage: "show `N` real images in a step", DefaultText: "the recipe's"},
 			&cli.StringFlag{Name: "engine", Value: string(train.ORT), Usage: "train on `ENGINE`: ort (ONNX Runtime) or tape (Gorgonia's machine, the reference)"},
-			&cli.StringFlag{Name: "provider", Value: string(runtime.CPU), Usage: "run ONNX Runtime on `WHERE`: cpu, cuda, or auto (cuda where it loads, else cpu)"},
+			providerFlag("cpu"),
 			&cli.IntFlag{Name: "threads", Usage: "share an operator's work among `N` threads of ONNX Runtime", DefaultText: "one for each physical core"},
 			&cli.Float64Flag{Name: "seconds", Value: 10, Usage: "time steps for `S` seconds, three steps at least"},
 			&cli.BoolFlag{Name: "json", Usage: "print one line of JSON", DisableDefaultText: true},
@@ -64,9 +64,8 @@ func benchOptionsOf(c *cli.Context) (bench.Options, error) {
 		return o, command.Usage(c, "--engine %s: want ort or tape%s", e, nearest.Hint(e, engines))
 	}
 	var err error
-	if o.Train.Runtime.Provider, err = runtime.ParseProvider(c.String("provider")); err != nil {
-		p := c.String("provider")
-		return o, command.Usage(c, "--provider %s: want cpu, cuda or auto%s", p, nearest.Hint(p, []string{"cpu", "cuda", "auto"}))
+	if o.Train.Runtime.Provider, err = providerOf(c); err != nil {
+		return o, err
 	}
 	o.Train.Runtime.Threads = c.Int("threads")
 	if c.IsSet("threads") && (o.Train.Runtime.Threads < 1 || o.Train.Runtime.Threads > maxThreads) {

@@ -28,6 +28,7 @@ func newMNIST() *cli.Command {
 			&cli.StringFlag{Name: "out", Usage: "make the run's `FOLDER`", DefaultText: "runs/GAN"},
 			&cli.BoolFlag{Name: "force", Usage: "replace the run that the folder holds", DisableDefaultText: true},
 			&cli.StringFlag{Name: "engine", Value: string(train.ORT), Usage: engineUsage},
+			providerFlag("cpu"),
 			&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "draw everything random from `SEED`"},
 		}, append(recipeFlags(), libraryFlag)...),
 		Action: func(c *cli.Context) error {
@@ -72,6 +73,9 @@ func trainOptionsOf(c *cli.Context) (trainOptions, error) {
 	}
 	var err error
 	if o.train.Engine, err = engineOf(c); err != nil {
+		return o, err
+	}
+	if o.train.Runtime.Provider, err = providerOf(c); err != nil {
 		return o, err
 	}
 	gan, err := arch.Find(c.String("gan"), c.String("variant"))

@@ -21,6 +21,7 @@ func newResume() *cli.Command {
 			"gantrain resume runs/digits",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "engine", Usage: engineUsage, DefaultText: "the run's own"},
+			providerFlag("the run's own"),
 			libraryFlag,
 		},
 		Action: func(c *cli.Context) error {
@@ -32,6 +33,9 @@ func newResume() *cli.Command {
 				return err
 			}
 			o := train.Options{Engine: engine, Runtime: libraryOptions(c)}
+			if o.Runtime.Provider, err = providerOf(c); err != nil {
+				return err
+			}
 			return resume(c.Context, c.Args().First(), o, c.App.Writer, c.App.ErrWriter)
 		},
 	}
