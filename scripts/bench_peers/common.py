@@ -15,6 +15,7 @@ against the fixture's pictures.
 The script defines a class for each GAN that it trains. Its constructor takes
 the configuration and the fixture, and it has
 
+    images(x)    -> real     a batch [N, C, H, W] in the framework's own form
     replay(feed) -> losses   a step on what the fixture feeds
     step(real)   -> losses   a step with its own noise and masks
 
@@ -108,7 +109,7 @@ def main(gans, pictures, began, versions):
 
     if mode == "train":
         batch = BATCH[gan]
-        real = [fixture[f"step/{t}/real"] for t in range(STEPS)]
+        real = [peer.images(fixture[f"step/{t}/real"]) for t in range(STEPS)]
         turn = iter(range(sys.maxsize))
         work = lambda: [float(x) for x in peer.step(real[next(turn) % STEPS])]
     else:

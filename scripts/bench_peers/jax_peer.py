@@ -139,17 +139,17 @@ class Peer:
         return self.whole(state, real, z, masks)
 
     def step(self, real):
-        self.state, losses, self.key = self.drawn(self.state, self.arranged(real), self.key)
+        self.state, losses, self.key = self.drawn(self.state, real, self.key)
         return losses
 
     def repeat(self, real, z, masks):
-        self.state, losses = self.given(self.state, self.arranged(real), z, masks)
+        self.state, losses = self.given(self.state, self.images(real), z, masks)
         return losses
 
 
 class DCGAN(Peer):
-    def arranged(self, real):
-        return real.reshape(-1, 28, 28, 1)
+    def images(self, x):
+        return jnp.asarray(last(x))
 
     def whole(self, state, real, z, masks):
         def forward(g, d):
@@ -177,8 +177,8 @@ class DCGAN(Peer):
 
 
 class MLP(Peer):
-    def arranged(self, real):
-        return real.reshape(-1, 784)
+    def images(self, x):
+        return jnp.asarray(x.reshape(-1, 784))
 
     def whole(self, state, real, z, masks):
         def loss_d(d):

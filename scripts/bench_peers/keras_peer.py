@@ -159,12 +159,15 @@ class DCGAN(Peer):
     def drawn(self, real):
         return self.whole(real, tf.random.normal([BATCH[self.gan], LATENT]))
 
+    def images(self, x):
+        return tf.constant(last(x))
+
     def step(self, real):
-        return self.drawn(tf.constant(real.reshape(-1, 28, 28, 1)))
+        return self.drawn(real)
 
     def replay(self, feed):
         masks = [tf.constant(last(feed[f"mask/all/{x}/dropout{i}"])) for x in ("real", "fake") for i in (1, 2)]
-        return self.whole(tf.constant(last(feed["real"])), tf.constant(feed["noise/0"]), masks)
+        return self.whole(self.images(feed["real"]), tf.constant(feed["noise/0"]), masks)
 
 
 class MLP(Peer):
@@ -193,13 +196,16 @@ class MLP(Peer):
     def drawn(self, real):
         return self.whole(real, [tf.random.normal([BATCH[self.gan], LATENT]) for _ in range(2)])
 
+    def images(self, x):
+        return tf.constant(x.reshape(-1, 784))
+
     def step(self, real):
-        return self.drawn(tf.constant(real.reshape(-1, 784)))
+        return self.drawn(real)
 
     def replay(self, feed):
         masks = [[tf.constant(feed[f"mask/{x}/dropout{i}"]) for i in (1, 2)] for x in ("0/joined", "1/fake")]
         z = [tf.constant(feed[f"noise/{i}"]) for i in range(2)]
-        return self.whole(tf.constant(feed["real"].reshape(-1, 784)), z, masks)
+        return self.whole(self.images(feed["real"]), z, masks)
 
 
 class Pictures:

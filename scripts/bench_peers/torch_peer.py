@@ -160,12 +160,15 @@ class DCGAN(Peer):
         self.update(self.adam_g)
         return loss_d.item(), loss_g.item()
 
+    def images(self, x):
+        return torch.from_numpy(mirror(x))
+
     def step(self, real):
-        return self.whole(torch.from_numpy(mirror(real)), torch.randn(BATCH[self.gan], LATENT))
+        return self.whole(real, torch.randn(BATCH[self.gan], LATENT))
 
     def replay(self, feed):
         masks = [torch.from_numpy(mirror(feed[f"mask/all/{x}/dropout{i}"])) for x in ("real", "fake") for i in (1, 2)]
-        return self.whole(torch.from_numpy(mirror(feed["real"])), torch.from_numpy(feed["noise/0"]), iter(masks))
+        return self.whole(self.images(feed["real"]), torch.from_numpy(feed["noise/0"]), iter(masks))
 
 
 class MLP(Peer):
@@ -193,14 +196,17 @@ class MLP(Peer):
         self.update(self.adam_g)
         return loss_d.item(), loss_g.item()
 
+    def images(self, x):
+        return torch.from_numpy(x.reshape(-1, 784))
+
     def step(self, real):
         z = [torch.randn(BATCH[self.gan], LATENT) for _ in range(2)]
-        return self.whole(torch.from_numpy(real.reshape(-1, 784)), z)
+        return self.whole(real, z)
 
     def replay(self, feed):
         masks = [iter([torch.from_numpy(feed[f"mask/{x}/dropout{i}"]) for i in (1, 2)]) for x in ("0/joined", "1/fake")]
         z = [torch.from_numpy(feed[f"noise/{i}"]) for i in range(2)]
-        return self.whole(torch.from_numpy(feed["real"].reshape(-1, 784)), z, masks)
+        return self.whole(self.images(feed["real"]), z, masks)
 
 
 class Pictures:
@@ -213,7 +219,7 @@ class Pictures:
 
     def pictures(self, z):
         with torch.inference_mode():
-            return mirror(self.generator(torch.from_numpy(z)).numpy())
+            return self.generator(torch.from_numpy(z)).numpy()[..., ::-1, ::-1]
 
 
 if __name__ == "__main__":
