@@ -69,18 +69,23 @@ func floats(v gorgonia.Value) []float32 { return v.Data().([]float32) }
 // that its network has had by then.
 func (f *feeder) rate(update, step int) float64 {
 	r := f.gan.Recipe
-	role := r.Updates[update].Trains
-	perStep, before := 0, 0
+	a := r.Adam[r.Updates[update].Trains]
+	perStep, number := turns(r, update)
+	return op.AdamRate(a.Rate, a.Beta1, a.Beta2, step*perStep+number)
+}
+
+// turns gives the number of updates that the network of an update has in a
+// step, and which of them it is, counted from 1.
+func turns(r arch.Recipe, update int) (perStep, number int) {
 	for i, u := range r.Updates {
-		if u.Trains == role {
+		if u.Trains == r.Updates[update].Trains {
 			perStep++
-			if i < update {
-				before++
+			if i <= update {
+				number++
 			}
 		}
 	}
-	a := r.Adam[role]
-	return op.AdamRate(a.Rate, a.Beta1, a.Beta2, step*perStep+before+1)
+	return perStep, number
 }
 
 // fillNoise fills dst with the latent vectors of pictures first, first+1, ...

@@ -18,6 +18,9 @@ import (
 type exportOptions struct {
 	from, to string
 	network  arch.Role
+	step     bool
+	gan      string // in place of from
+	batch    int    // 0 leaves the recipe's
 	force    bool
 	runtime  runtime.Options
 	stdout   io.Writer
@@ -26,20 +29,33 @@ type exportOptions struct {
 func newExport() *cli.Command {
 	return &cli.Command{
 		Name:      "export",
-		Usage:     "write a trained network as ONNX",
+		Usage:     "write a trained network, or a whole training step, as ONNX",
 		ArgsUsage: "RUN_OR_CHECKPOINT",
-		Description: "Takes a run's newest checkpoint, or the one that is named. The file is run on ONNX Runtime and compared with the Gorgonia graph before it is written. Example:\n\n" +
-			"gantrain export runs/digits -o generator.onnx",
+		Description: "Takes a run's newest checkpoint, or the one that is named. The file is run on ONNX Runtime and compared with the Gorgonia graph before it is written. With --step it is a whole training step, with its gradients and its optimiser, and the weights that it starts from lie beside it, in STEP.safetensors. Examples:\n\n" +
+			"gantrain export runs/digits -o generator.onnx\n" +
+			"gantrain export --step --gan michelucci-dcgan --batch 64 -o step.onnx",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write the model to `FILE.onnx`", DefaultText: "NETWORK.onnx"},
+			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write the model to `FILE.onnx`", DefaultText: "NETWORK.onnx or step.onnx"},
 			&cli.StringFlag{Name: "network", Value: string(arch.Generator), Usage: "export the `NETWORK`: generator or discriminator"},
+			&cli.BoolFlag{Name: "step", Usage: "export a training step", DisableDefaultText: true},
+			&cli.StringFlag{Name: "gan", Usage: "export the step of the architecture `NAME` with its first weights, instead of a run's"},
+			&cli.IntFlag{Name: "batch", Usage: "export the step for `N` real images", DefaultText: "the recipe's"},
 			&cli.BoolFlag{Name: "force", Usage: "overwrite the file", DisableDefaultText: true},
 			libraryFlag,
 		},
 		Action: func(c *cli.Context) error {
 			o := exportOptions{
 				from: c.Args().First(), to: c.String("output"), network: arch.Role(c.String("network")),
+				step: c.Bool("step"), gan: c.String("gan"), batch: c.Int("batch"),
 				force: c.Bool("force"), runtime: libraryOptions(c), stdout: c.App.Writer,
+			}
+			if o.step {
+				return exportStep(c, o)
+			}
+			for _, flag := range []string{"gan", "batch"} {
+				if c.IsSet(flag) {
+					return command.Usage(c, "--%s: only with --step", flag)
+				}
 			}
 			if c.NArg() != 1 {
 				return command.Usage(c, "want one run folder or checkpoint, got %d arguments", c.NArg())
@@ -56,16 +72,20 @@ func newExport() *cli.Command {
 	}
 }
 
-func export(ctx context.Context, o exportOptions) error {
-	info, err := os.Stat(o.from)
+// loadModel reads a checkpoint, or the newest one of a run.
+func loadModel(path string) (*train.Model, error) {
+	info, err := os.Stat(path)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	load := train.LoadModel
 	if info.IsDir() {
-		load = train.LatestModel
+		return train.LatestModel(path)
 	}
-	model, err := load(o.from)
+	return train.LoadModel(path)
+}
+
+func export(ctx context.Context, o exportOptions) error {
+	model, err := loadModel(o.from)
 	if err != nil {
 		return err
 	}

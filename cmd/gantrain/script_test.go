@@ -54,20 +54,29 @@ func setup(env *testscript.Env) error {
 
 // makeDigits FOLDER COUNT HEIGHT WIDTH writes pictures of noise as an IDX file.
 func makeDigits(ts *testscript.TestScript, _ bool, args []string) {
-	idx := []byte{0, 0, 8, 3}
-	size := 1
-	for _, arg := range args[1:] {
-		n, err := strconv.Atoi(arg)
+	shape := make([]int, 3)
+	for i := range shape {
+		var err error
+		shape[i], err = strconv.Atoi(args[1+i])
 		ts.Check(err)
-		idx = binary.BigEndian.AppendUint32(idx, uint32(n))
-		size *= n
-	}
-	for i := range uint64(size) {
-		idx = append(idx, byte(latent.Philox([2]uint64{}, [4]uint64{i})[0]))
 	}
 	folder := ts.MkAbs(args[0])
 	ts.Check(os.MkdirAll(folder, 0o755))
-	ts.Check(os.WriteFile(filepath.Join(folder, "train-images-idx3-ubyte"), idx, 0o644))
+	ts.Check(os.WriteFile(filepath.Join(folder, "train-images-idx3-ubyte"), idx(shape...), 0o644))
+}
+
+// idx is an IDX file of noise.
+func idx(shape ...int) []byte {
+	file := []byte{0, 0, 8, byte(len(shape))}
+	size := 1
+	for _, n := range shape {
+		file = binary.BigEndian.AppendUint32(file, uint32(n))
+		size *= n
+	}
+	for i := range uint64(size) {
+		file = append(file, byte(latent.Philox([2]uint64{}, [4]uint64{i})[0]))
+	}
+	return file
 }
 
 // compress FILE makes FILE.gz of a file.

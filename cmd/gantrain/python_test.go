@@ -1,0 +1,163 @@
+package main
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"io"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/gantrain/gantrain/cmd/internal/command"
+	"github.com/gantrain/gantrain/runtime"
+	"github.com/gantrain/gantrain/runtime/latent"
+	"github.com/gantrain/gantrain/train"
+	"github.com/gantrain/gantrain/train/arch"
+	"github.com/gantrain/gantrain/train/engine"
+	"github.com/gantrain/gantrain/train/op"
+)
+
+// Every published GAN's step, at a small batch: Python's onnx accepts it, its
+// losses in Python's onnxruntime are those of the engine on the same inputs, and
+// scripts/train_step.py trains with it.
+func TestStepsTrainInPython(t *testing.T) {
+	if exec.Command("python3", "-c", "import numpy, onnx, onnxruntime, safetensors").Run() != nil {
+		t.Skip("skipped: no python3 with numpy, onnx, onnxruntime and safetensors")
+	}
+	for _, p := range arch.All() {
+		t.Run(p.Name, func(t *testing.T) { trainInPython(t, p.Name) })
+	}
+}
+
+func trainInPython(t *testing.T, gan string) {
+	dir := t.TempDir()
+	step := filepath.Join(dir, "step.onnx")
+	var stderr strings.Builder
+	if code := command.Run(app(), []string{"gantrain", "export", "--step", "--gan", gan, "--batch", "3", "-o", step}, io.Discard, &stderr); code != 0 {
+		t.Fatalf("exit code %d: %s", code, stderr.String())
+	}
+	m, err := train.LoadModel(filepath.Join(dir, "step.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := train.NewPlan(m.GAN, m.GAN.Recipe.Batch, tensor.Float32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	feed := anyFeed(t, plan, filepath.Join(dir, "feed"))
+	program, err := engine.NewORT(t.Context(), plan.Step, m.State, runtime.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer program.Close()
+	if err := program.Load(); err != nil {
+		t.Fatal(err)
+	}
+
+	var got struct {
+		Losses [][]float64
+		Rates  map[string][]float64
+	}
+	if err := json.Unmarshal(python(t, filepath.Join("testdata", "check_step.py"), step, filepath.Join(dir, "feed"), scripts), &got); err != nil {
+		t.Fatal(err)
+	}
+	for i, losses := range got.Losses {
+		want, err := program.Run(feed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for j := range want {
+			difference := math.Abs(losses[j] - want[j])
+			t.Logf("%s, step %d: loss %d departs by %.1e in Python", gan, i+1, j, difference)
+			// The later steps start from weights that Adam has moved by whole
+			// rates, whichever way the sign of a tiny gradient rounded.
+			if tolerance := []float64{1e-5, 1e-3, 1e-3}[i]; !(difference <= tolerance) {
+				t.Errorf("step %d: loss %d is %v in Python, want %v", i+1, j, losses[j], want[j])
+			}
+		}
+	}
+	for i, update := range m.GAN.Recipe.Updates { // each network has one
+		a := m.GAN.Recipe.Adam[update.Trains]
+		for j, t10 := range []int{1, 10} {
+			want := float32(op.AdamRate(a.Rate, a.Beta1, a.Beta2, t10))
+			if rates := got.Rates["rate/"+string('0'+rune(i))]; len(rates) != 2 || math.Abs(rates[j]/float64(want)-1) > 1e-6 { // float32
+				t.Errorf("update %d: rates %v, want %v at %d", i, rates, want, t10)
+			}
+		}
+	}
+
+	images := filepath.Join(dir, "images")
+	if err := os.WriteFile(images, idx(20, 28, 28), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var rows []string
+	for line := range strings.Lines(string(python(t, filepath.Join(scripts, "train_step.py"), step, images, "3"))) {
+		var losses []float64
+		if err := json.Unmarshal([]byte("["+strings.Join(strings.Fields(line)[1:], ",")+"]"), &losses); err != nil {
+			t.Fatalf("train_step.py printed %q: %v", line, err) // NaN is no JSON
+		}
+		rows = append(rows, strings.Join(strings.Fields(line)[1:], " "))
+	}
+	if len(rows) != 3 || len(slices.Compact(slices.Sorted(slices.Values(rows)))) != 3 {
+		t.Errorf("train_step.py printed the losses %q, want three that differ", rows)
+	}
+}
+
+const scripts = "../../scripts"
+
+func python(t *testing.T, args ...string) []byte {
+	t.Helper()
+	var stderr bytes.Buffer
+	cmd := exec.Command("python3", args...)
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("python3 %s: %v: %s", args[0], err, &stderr)
+	}
+	return out
+}
+
+// anyFeed makes inputs for a step and keeps their bytes in a folder.
+func anyFeed(t *testing.T, plan *train.Plan, folder string) engine.Feed {
+	if err := os.Mkdir(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	feed := engine.Feed{}
+	for i, s := range plan.Feeds {
+		noise := make([]float32, s.Shape.TotalSize())
+		latent.Fill(noise, latent.Uniform, 1, 0, uint64(i))
+		var data any = noise
+		switch s.Kind {
+		case train.DropoutMask:
+			mask := make([]uint8, len(noise))
+			for j, u := range noise {
+				if (float64(u)+1)/2 >= s.Rate {
+					mask[j] = 1
+				}
+			}
+			data = mask
+		case train.LearningRate:
+			data = float32(1e-4)
+			feed[s.Name] = gorgonia.NewF32(1e-4)
+		}
+		if feed[s.Name] == nil {
+			feed[s.Name] = tensor.New(tensor.WithShape(s.Shape...), tensor.WithBacking(data))
+		}
+		var b bytes.Buffer
+		if err := binary.Write(&b, binary.LittleEndian, data); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(folder, strings.ReplaceAll(s.Name, "/", "_")), b.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return feed
+}
