@@ -31,6 +31,10 @@ var (
 // an expression of ONNX Runtime's source.
 var place = regexp.MustCompile(` ?; GPU=(-?\d+) ; hostname=.*`)
 
+// call is where ONNX Runtime checks what CUDA and cuDNN return: its own source
+// and a signature of several lines, of which nothing is of use.
+var call = regexp.MustCompile(`:? ?/\S+\.cc:\d+ .*CudaCall\([^)]*\)( \[with [^\]]*\])? `)
+
 // oneLine folds an error of ONNX Runtime, which may bring a page of context,
 // into one line that may go on.
 func oneLine(err error) error {
@@ -38,7 +42,7 @@ func oneLine(err error) error {
 	if outOfMemory.MatchString(text) {
 		return fmt.Errorf("%w: %s", ErrOutOfMemory, shortage(text))
 	}
-	text = place.ReplaceAllString(text, " on GPU $1")
+	text = call.ReplaceAllString(place.ReplaceAllString(text, " on GPU $1"), ": ")
 	return errors.New(strings.TrimSuffix(origin.ReplaceAllString(text, ""), "."))
 }
 

@@ -15,6 +15,14 @@ func TestOneLine(t *testing.T) {
 			"libcublasLt.so.13: cannot open shared object file: No such file or directory",
 		"CUDA failure 719: unspecified launch failure ; GPU=0 ; hostname=box ; file=/x/gpu_data_transfer.cc ; line=73 ; expr=cudaMemcpyAsync(a, b); ": "CUDA failure 719: " +
 			"unspecified launch failure on GPU 0",
+		"Error running network: Non-zero status code returned while running Conv node. Name:'c' Status Message: Failed to initialize CUDNN Frontend" +
+			"/onnxruntime_src/onnxruntime/core/providers/cuda/cudnn_fe_call.cc:99 std::conditional_t<THRW, void, onnxruntime::common::Status> " +
+			"onnxruntime::CudaCall(ERRTYPE, const char*, int) [with ERRTYPE = cudnn_frontend::error_object; bool THRW = true] " +
+			"/onnxruntime_src/onnxruntime/core/providers/cuda/cudnn_fe_call.cc:91 std::conditional_t<THRW, void, onnxruntime::common::Status> " +
+			"onnxruntime::CudaCall(ERRTYPE, const char*, int) [with ERRTYPE = cudnn_frontend::error_object; bool THRW = true] " +
+			"CUDNN_FE failure 8: HEURISTIC_QUERY_FAILED ; GPU=0 ; hostname=box ; file=/onnxruntime_src/conv.cc ; line=238 ; " +
+			"expr=s_.cudnn_fe_graph->create_execution_plans({heur_mode}); \n\nwith the cudnn frontend json:\n{}": "Error running network: Non-zero status code " +
+			"returned while running Conv node. Name:'c' Status Message: Failed to initialize CUDNN Frontend: CUDNN_FE failure 8: HEURISTIC_QUERY_FAILED on GPU 0",
 		"Error running network: Non-zero status code returned\n  while running Gather node.\n\n": "Error running network: Non-zero status code returned while running Gather node",
 	} {
 		if got := oneLine(errors.New(text)); got.Error() != want || errors.Is(got, ErrOutOfMemory) {
