@@ -116,7 +116,7 @@ func (r *Run) prune() error {
 }
 
 func (r *Run) export(ctx context.Context) error {
-	if r.missing != nil { // an export is run before it is written
+	if r.report.NotExported != "" {
 		return nil
 	}
 	// It is the file that is compared, which a GPU would round otherwise.
