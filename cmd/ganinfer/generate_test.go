@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	goruntime "runtime"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -105,6 +106,22 @@ func TestGenerateGivesTheModelsNumbers(t *testing.T) {
 			if diff := cmp.Diff(want[len(want)-len(back):], back, level); diff != "" {
 				t.Errorf("%s, batch %s: last picture (-want +got):\n%s", name, batch, diff)
 			}
+		}
+	}
+}
+
+func TestLanes(t *testing.T) {
+	defer goruntime.GOMAXPROCS(goruntime.GOMAXPROCS(8))
+	for _, c := range []struct{ count, batch, lanes int }{
+		{1, 32, 1},
+		{32, 32, 1},
+		{33, 32, 2},
+		{1000, 32, 8},
+		{100_000_000, 256, 4}, // bounded by memory
+		{100_000_000, maxBatch, 2},
+	} {
+		if lanes := lanesOf(c.count, c.batch); lanes != c.lanes {
+			t.Errorf("%d pictures, batch %d: %d lanes on 8 cores, want %d", c.count, c.batch, lanes, c.lanes)
 		}
 	}
 }

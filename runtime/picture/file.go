@@ -21,12 +21,23 @@ const MaxSide = 4096
 // WritePNG writes the picture as a PNG file, whole or not at all, replacing a
 // file of that name. An error names path. It is safe for concurrent use.
 func WritePNG(path string, img image.Image) error {
+	encoder := &deflating
+	if size := img.Bounds().Size(); size.X*size.Y <= maxStored {
+		encoder = &storing
+	}
 	return safefile.WriteUnsynced(path, func(w io.Writer) error { return encoder.Encode(w, img) })
 }
 
-// encoder prefers speed: thousands of small pictures are written as fast as a
-// generator makes them, and the pool saves each its 800 kB of working memory.
-var encoder = png.Encoder{CompressionLevel: png.BestSpeed, BufferPool: &bufferPool{}}
+// maxStored is how many pixels fit a block of a file system, 4 kB, in colour
+// too. To compress them takes most of the time of writing them and saves no disk.
+const maxStored = 32 * 32
+
+// The encoders prefer speed: thousands of small pictures are written as fast as
+// a generator makes them, and the pools save each its 800 kB of working memory.
+var (
+	deflating = png.Encoder{CompressionLevel: png.BestSpeed, BufferPool: &bufferPool{}}
+	storing   = png.Encoder{CompressionLevel: png.NoCompression, BufferPool: &bufferPool{}}
+)
 
 type bufferPool struct{ sync.Pool }
 

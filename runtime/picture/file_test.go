@@ -21,7 +21,7 @@ import (
 
 func TestWriteAndRead(t *testing.T) {
 	gray := image.NewGray(image.Rect(0, 0, 28, 28))
-	colour := image.NewNRGBA(image.Rect(0, 0, 32, 31))
+	colour := image.NewNRGBA(image.Rect(0, 0, 33, 32)) // more than is stored
 	for i := range gray.Pix {
 		gray.Pix[i] = uint8(i)
 	}
