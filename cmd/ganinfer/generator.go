@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	// defaultBatch is past the knee of the rate: at 64 or 256, the generators of
-	// this toolkit make hardly more pictures a second, and a short series has no
+	// defaultBatch is past the knee of the rate: a convolutional generator makes
+	// no more pictures a second at 64 or 256, at which a short series has no
 	// batch for each core.
 	defaultBatch = 32
 	maxLatent    = 1 << 20
