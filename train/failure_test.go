@@ -164,14 +164,18 @@ func (d *dying) Run(feed engine.Feed) ([]float64, error) {
 // checkpoint, from which the run ends as one that never failed.
 func TestAProviderDies(t *testing.T) {
 	gone := errors.New("CUDA failure 719: unspecified launch failure on GPU 0")
-	for _, cause := range []error{gone, runtime.ErrOutOfMemory} {
+	for _, c := range []struct {
+		cause          error
+		own            int // steps of the program, without those of fewer images: 3, 6 and 9
+		step, lastGood int
+	}{{gone, 3, 5, 3}, {runtime.ErrOutOfMemory, 4, 7, 6}} {
 		r := newTinyRun(t, tiny())
-		r.trainer.current.Program = &dying{r.trainer.current.Program, 3, cause} // step 3 is another's, with fewer images
+		r.trainer.current.Program = &dying{r.trainer.current.Program, c.own, c.cause}
 		err := failAt(t, r, -1, nil)
-		if want := "train: step 5: " + cause.Error() + "; "; !errors.Is(err, cause) || !strings.HasPrefix(err.Error(), want) {
+		if want := fmt.Sprintf("train: step %d: %v; ", c.step, c.cause); !errors.Is(err, c.cause) || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("error %v, want %s...", err, want)
 		}
-		checkLastGood(t, r, 3, err)
+		checkLastGood(t, r, c.lastGood, err)
 		resumed := openTinyRun(t, r.Folder)
 		trainToEnd(t, resumed)
 		compareFiles(t, undisturbed(t, varieties()[0]), files(t, r.Folder), results())
