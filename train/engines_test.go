@@ -60,7 +60,7 @@ func enginesAgree(t *testing.T, gan arch.GAN, real int, data *dataset.Images, st
 		t.Fatal(err)
 	}
 	closeAfter(t, ort)
-	feeder := newFeeder(gan, data, 1, single.Feeds)
+	feeder := newFeeder(gan, data, 1, single.Feeds, nil)
 	images := make([]int, real)
 	worst, where := 0.0, ""
 	for step := range steps {

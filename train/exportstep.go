@@ -109,7 +109,7 @@ func (f FeedSpec) about(gan arch.GAN) map[string]any {
 func (m *Model) exampleFeed(plan *Plan) engine.Feed {
 	image, batch := m.GAN.Image, m.GAN.Recipe.Batch
 	data := &dataset.Images{Channels: image[0], Height: image[1], Width: image[2], Pixels: make([]byte, image.Size())}
-	feed := newFeeder(m.GAN, data, m.Seed, plan.Feeds).fill(m.Step, make([]int, batch))
+	feed := newFeeder(m.GAN, data, m.Seed, plan.Feeds, nil).fill(m.Step, make([]int, batch))
 	feed["real"] = m.example(arch.Discriminator, batch)
 	return feed
 }

@@ -21,18 +21,28 @@ type feeder struct {
 	seed  uint64
 	specs []FeedSpec
 	feeds [2]engine.Feed
-	turn  int // of the set that is filled next
+	turn  int              // of the set that is filled next
+	rows  map[string][]int // masks that the engine wants as [features, batch]
 }
 
-func newFeeder(gan arch.GAN, data *dataset.Images, seed uint64, specs []FeedSpec) *feeder {
-	f := &feeder{gan: gan, data: data, seed: seed, specs: specs}
+// newFeeder makes a feeder for a program, which says by rows how it wants its
+// masks (see [engine.Program]); nil takes all as the plan has them.
+func newFeeder(gan arch.GAN, data *dataset.Images, seed uint64, specs []FeedSpec, rows func(input string) []int) *feeder {
+	f := &feeder{gan: gan, data: data, seed: seed, specs: specs, rows: map[string][]int{}}
 	for i := range f.feeds {
 		f.feeds[i] = engine.Feed{}
 		for _, s := range specs {
 			switch s.Kind {
 			case LearningRate: // a new scalar at each step
 			case DropoutMask:
-				f.feeds[i][s.Name] = tensor.New(tensor.Of(tensor.Uint8), tensor.WithShape(s.Shape...))
+				shape := s.Shape
+				if rows != nil {
+					f.rows[s.Name] = rows(s.Name)
+				}
+				if f.rows[s.Name] != nil {
+					shape = tensor.Shape{shape[1:].TotalSize(), shape[0]}
+				}
+				f.feeds[i][s.Name] = tensor.New(tensor.Of(tensor.Uint8), tensor.WithShape(shape...))
 			default:
 				f.feeds[i][s.Name] = tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(s.Shape...))
 			}
@@ -54,7 +64,13 @@ func (f *feeder) fill(step int, images []int) engine.Feed {
 		case Noise:
 			fillNoise(floats(feed[s.Name]), f.gan.Latent, f.seed, noiseStream+uint64(s.Noise), uint64(step)*uint64(s.Shape[0]))
 		case DropoutMask:
-			fillMask(feed[s.Name].Data().([]uint8), s.Rate, f.seed, maskStream+mask, uint64(step))
+			dst := feed[s.Name].Data().([]uint8)
+			m := maskDraw{rate: s.Rate, seed: f.seed, stream: maskStream + mask, step: uint64(step), batch: s.Shape[0]}
+			if rows := f.rows[s.Name]; rows != nil {
+				m.fillRows(dst, rows)
+			} else {
+				m.fill(dst)
+			}
 			mask++
 		case LearningRate:
 			feed[s.Name] = gorgonia.NewF32(float32(f.rate(s.Update, step)))
@@ -96,19 +112,49 @@ func fillNoise(dst []float32, l arch.Latent, seed, stream, first uint64) {
 	}
 }
 
-// fillMask writes 0 with probability rate, to the nearest 2^-16, and 1 else:
-// four decisions from each random word, 16 from a block of the counter.
-func fillMask(dst []uint8, rate float64, seed, stream, step uint64) {
-	const blocks = 16 // at a time
+// maskDraw draws a dropout mask: 0 with probability rate, to the nearest 2^-16,
+// and 1 else. The decisions for a feature of all examples come from blocks of
+// the counter that are its own, so that features can be drawn in any order.
+type maskDraw struct {
+	rate               float64
+	seed, stream, step uint64
+	batch              int
+}
+
+// fill fills a mask of shape [batch, features...].
+func (m maskDraw) fill(dst []uint8) {
+	features := len(dst) / m.batch
+	row := make([]uint8, m.batch)
+	for f := range features {
+		m.feature(row, f)
+		for b, kept := range row {
+			dst[b*features+f] = kept
+		}
+	}
+}
+
+// fillRows fills one of shape [features, batch], in an order of the features.
+func (m maskDraw) fillRows(dst []uint8, order []int) {
+	for i, f := range order {
+		m.feature(dst[i*m.batch:(i+1)*m.batch], f)
+	}
+}
+
+// feature decides for a feature of all examples: four decisions from each
+// random word, 16 from a block of the counter.
+func (m maskDraw) feature(dst []uint8, f int) {
+	const perBlock, blocks = 16, 16 // at a time
 	var words [4 * blocks]uint64
-	var kept [4 * len(words)]uint8
-	dropped := uint64(rate*(1<<16) + 0.5)
-	for block := uint64(1); len(dst) > 0; block += blocks {
-		latent.Blocks(words[:], [2]uint64{seed, stream}, [4]uint64{block, 0, step, 1})
-		for i, w := range words {
+	var kept [perBlock * blocks]uint8
+	dropped := uint64(m.rate*(1<<16) + 0.5)
+	used := (m.batch + perBlock - 1) / perBlock
+	for block := 1 + f*used; len(dst) > 0; block += blocks {
+		n := min(blocks, (len(dst)+perBlock-1)/perBlock)
+		latent.Blocks(words[:4*n], [2]uint64{m.seed, m.stream}, [4]uint64{uint64(block), 0, m.step, 1})
+		for i, w := range words[:4*n] {
 			binary.LittleEndian.PutUint32(kept[4*i:], decide(w, dropped))
 		}
-		dst = dst[copy(dst, kept[:]):]
+		dst = dst[copy(dst, kept[:perBlock*n]):]
 	}
 }
 

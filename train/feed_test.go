@@ -68,7 +68,7 @@ func filled(t *testing.T, gan arch.GAN, step int) map[string]any {
 		t.Fatal(err)
 	}
 	out := map[string]any{}
-	for name, v := range newFeeder(gan, noiseImages(8), 9, plan.Feeds).fill(step, []int{5, 0, 0, 7}) {
+	for name, v := range newFeeder(gan, noiseImages(8), 9, plan.Feeds, nil).fill(step, []int{5, 0, 0, 7}) {
 		out[name] = v.Data()
 	}
 	return out
@@ -106,11 +106,11 @@ func TestRealImagesAreThoseAskedFor(t *testing.T) {
 	}
 }
 
-// Decision i is part i%4, of 16 bits, of word i/4 of the counter's blocks.
+// Decision i for a feature is part i%4, of 16 bits, of word i/4 of its blocks.
 func TestMaskIsThatOfItsCounters(t *testing.T) {
 	for _, rate := range []float64{0, 0.3, 0.5, 0.999999} { // the last rounds to all
 		got := make([]uint8, 1003)
-		fillMask(got, rate, 9, 130, 7)
+		maskDraw{rate, 9, 130, 7, len(got)}.fill(got)
 		want := make([]uint8, len(got))
 		for i := range want {
 			words := latent.Philox([2]uint64{9, 130}, [4]uint64{uint64(i/16) + 1, 0, 7, 1})
@@ -124,6 +124,31 @@ func TestMaskIsThatOfItsCounters(t *testing.T) {
 	}
 }
 
+// A mask is the same whichever way it is laid out: the decisions of feature f
+// begin at its own block.
+func TestMaskLayouts(t *testing.T) {
+	const batch, features = 35, 6 // three blocks a feature
+	draw := maskDraw{0.5, 9, 130, 7, batch}
+	first := make([]uint8, batch*features)
+	draw.fill(first)
+	order := []int{4, 0, 5, 1, 3, 2}
+	last := make([]uint8, len(first))
+	draw.fillRows(last, order)
+	for i, f := range order {
+		for b := range batch {
+			words := latent.Philox([2]uint64{9, 130}, [4]uint64{uint64(1 + 3*f + b/16), 0, 7, 1})
+			want := uint8(0)
+			if uint16(words[b/4%4]>>(16*(b%4))) >= 1<<15 {
+				want = 1
+			}
+			if last[i*batch+b] != want || first[b*features+f] != want {
+				t.Fatalf("feature %d of example %d: %d with the batch last, %d with it first, want %d",
+					f, b, last[i*batch+b], first[b*features+f], want)
+			}
+		}
+	}
+}
+
 // Masks of 0 and 1, dropping their layer's share, each its own, new at each
 // step.
 func TestMasks(t *testing.T) {
@@ -132,7 +157,7 @@ func TestMasks(t *testing.T) {
 	for _, rate := range []float64{0.3, 0.5, 0.01} {
 		for _, place := range [][2]uint64{{128, 0}, {128, 1}, {129, 0}} {
 			mask := make([]uint8, n)
-			fillMask(mask, rate, 9, place[0], place[1])
+			maskDraw{rate, 9, place[0], place[1], n}.fill(mask)
 			dropped := bytes.Count(mask, []byte{0})
 			if kept := bytes.Count(mask, []byte{1}); kept+dropped != n {
 				t.Fatalf("a mask holds bytes other than 0 and 1")
@@ -142,7 +167,7 @@ func TestMasks(t *testing.T) {
 				t.Errorf("rate %g drops %g of the values", rate, share)
 			}
 			again := make([]uint8, n)
-			fillMask(again, rate, 9, place[0], place[1])
+			maskDraw{rate, 9, place[0], place[1], n}.fill(again)
 			if !bytes.Equal(mask, again) {
 				t.Error("the same counters give another mask")
 			}
@@ -159,7 +184,7 @@ func TestMasks(t *testing.T) {
 func TestMaskDecisionsAreIndependent(t *testing.T) {
 	const n, rate = 1 << 16, 0.3
 	mask := make([]uint8, n)
-	fillMask(mask, rate, 1, 128, 0)
+	maskDraw{rate, 1, 128, 0, n}.fill(mask)
 	for _, distance := range []int{1, 3, 4, 16} {
 		both := 0
 		for i := range n - distance {

@@ -77,7 +77,7 @@ func feed64(c stepCase, specs []FeedSpec, step int) engine.Feed {
 	for i := range images {
 		images[i] = i
 	}
-	return widen(newFeeder(c.gan, noiseImages(c.real), 1, specs).fill(step, images))
+	return widen(newFeeder(c.gan, noiseImages(c.real), 1, specs, nil).fill(step, images))
 }
 
 func run(t *testing.T, p engine.Program, feed engine.Feed) []float64 {

@@ -206,7 +206,7 @@ func (t *Trainer) switchTo(ctx context.Context, real int) (*program, error) {
 		if err != nil {
 			return nil, err
 		}
-		p = &program{compiled, newFeeder(t.Model.GAN, t.data, t.Model.Seed, plan.Feeds)}
+		p = &program{compiled, newFeeder(t.Model.GAN, t.data, t.Model.Seed, plan.Feeds, compiled.Rows)}
 		t.programs[real] = p
 	}
 	t.current = p

@@ -110,7 +110,7 @@ func TestStepsAreFedTheirOwn(t *testing.T) {
 				t.Fatal(err)
 			}
 			images := tinyTrainer(t, gan, 10).draw(step)
-			want := contents(newFeeder(gan, noiseImages(10), 1, plan.Feeds).fill(step, images))
+			want := contents(newFeeder(gan, noiseImages(10), 1, plan.Feeds, nil).fill(step, images))
 			if diff := cmp.Diff(want, records[size].fed[len(records[size].fed)-1]); diff != "" {
 				t.Errorf("%s, step %d (-want +fed):\n%s", name, step, diff)
 			}

@@ -1226,6 +1226,7 @@ type TensorShapeProto_Dimension struct {
 	//	*TensorShapeProto_Dimension_DimValue
 	//	*TensorShapeProto_Dimension_DimParam
 	Value         isTensorShapeProto_Dimension_Value `protobuf_oneof:"value"`
+	Denotation    string                             `protobuf:"bytes,3,opt,name=denotation,proto3" json:"denotation,omitempty"` // what the axis counts, such as DATA_BATCH
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1281,6 +1282,13 @@ func (x *TensorShapeProto_Dimension) GetDimParam() string {
 		if x, ok := x.Value.(*TensorShapeProto_Dimension_DimParam); ok {
 			return x.DimParam
 		}
+	}
+	return ""
+}
+
+func (x *TensorShapeProto_Dimension) GetDenotation() string {
+	if x != nil {
+		return x.Denotation
 	}
 	return ""
 }
@@ -1404,12 +1412,15 @@ const file_gantrain_onnx_proto_rawDesc = "" +
 	"\x06Tensor\x12\x1b\n" +
 	"\telem_type\x18\x01 \x01(\x05R\belemType\x120\n" +
 	"\x05shape\x18\x02 \x01(\v2\x1a.gan.onnx.TensorShapeProtoR\x05shapeB\a\n" +
-	"\x05value\"\x9e\x01\n" +
+	"\x05value\"\xbe\x01\n" +
 	"\x10TensorShapeProto\x126\n" +
-	"\x03dim\x18\x01 \x03(\v2$.gan.onnx.TensorShapeProto.DimensionR\x03dim\x1aR\n" +
+	"\x03dim\x18\x01 \x03(\v2$.gan.onnx.TensorShapeProto.DimensionR\x03dim\x1ar\n" +
 	"\tDimension\x12\x1d\n" +
 	"\tdim_value\x18\x01 \x01(\x03H\x00R\bdimValue\x12\x1d\n" +
-	"\tdim_param\x18\x02 \x01(\tH\x00R\bdimParamB\a\n" +
+	"\tdim_param\x18\x02 \x01(\tH\x00R\bdimParam\x12\x1e\n" +
+	"\n" +
+	"denotation\x18\x03 \x01(\tR\n" +
+	"denotationB\a\n" +
 	"\x05value\"\xe8\x05\n" +
 	"\vTensorProto\x12\x16\n" +
 	"\x04dims\x18\x01 \x03(\x03B\x02\x10\x00R\x04dims\x12\x1b\n" +

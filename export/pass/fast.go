@@ -15,7 +15,10 @@ type Pass struct {
 }
 
 // All are the passes in the order in which they run.
-var All = []Pass{}
+var All = []Pass{
+	{"slope", Slope},
+	{"gate", Gate},
+}
 
 // Fast makes a model faster on ONNX Runtime's CPU provider by the given passes,
 // by [All] unless any are given.

@@ -57,6 +57,10 @@ type Program interface {
 	// Run performs the step and returns the loss of each update, each from its
 	// own forward pass, before its update.
 	Run(Feed) ([]float64, error)
+	// Rows says that an input is best fed as [features, batch], and in which
+	// order of the features, counted as they lie in the plan's [batch,
+	// features...]; nil if that is the best. Both are taken.
+	Rows(input string) []int
 	// Load takes up the state from its arrays, after somebody else changed them;
 	// Store writes it there. Between the two a program may keep it elsewhere, and
 	// the arrays may hold anything.

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"gorgonia.org/tensor"
 
@@ -23,6 +24,7 @@ type ort struct {
 	written []string // state that it writes as well
 	fed     []string // inputs that are not state
 	losses  []string
+	rows    map[string][]int // the orders of Rows
 }
 
 // NewORT exports a step with its gradients and its optimiser as one ONNX model
@@ -36,11 +38,11 @@ func NewORT(ctx context.Context, step Step, state State, o runtime.Options) (Pro
 		return nil, err
 	}
 	o.Waiting = runtime.SpinDuringRun // between steps the cores make noise and masks
-	session, err := load(ctx, model, o)
+	session, rows, err := load(ctx, model, o)
 	if err != nil {
 		return nil, fmt.Errorf("engine: the step on ONNX Runtime: %w", err)
 	}
-	e := &ort{session: session, state: state}
+	e := &ort{session: session, state: state, rows: rows}
 	feedback, own := map[string]string{}, map[string]*tensor.Dense{}
 	for i, u := range step.Updates {
 		e.losses = append(e.losses, lossName(i))
@@ -67,26 +69,39 @@ func NewORT(ctx context.Context, step Step, state State, o runtime.Options) (Pro
 }
 
 // load compiles a model, which is first made faster where a CPU runs it.
-func load(ctx context.Context, model *onnxpb.ModelProto, o runtime.Options) (*runtime.Session, error) {
+func load(ctx context.Context, model *onnxpb.ModelProto, o runtime.Options) (*runtime.Session, map[string][]int, error) {
 	onCPU := o.Provider == "" || o.Provider == runtime.CPU
+	var rows map[string][]int
 	if onCPU {
 		if err := pass.Fast(model); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
+		rows = pass.BatchLast(model, masks(model)...)
 	}
 	data, err := export.Marshal(model)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	session, err := runtime.Load(ctx, data, o)
 	if err != nil || onCPU || session.Provider() != runtime.CPU {
-		return session, err
+		return session, rows, err
 	}
 	if err := session.Close(); err != nil { // Auto came to the CPU
-		return nil, err
+		return nil, nil, err
 	}
 	o.Provider = runtime.CPU
 	return load(ctx, model, o)
+}
+
+// masks names the inputs that hold whole numbers: they come from a generator of
+// random numbers, which can write them in any order.
+func masks(m *onnxpb.ModelProto) (names []string) {
+	for _, v := range m.Graph.Input {
+		if onnxpb.TensorProto_DataType(v.Type.GetTensorType().GetElemType()) == onnxpb.TensorProto_UINT8 {
+			names = append(names, v.Name)
+		}
+	}
+	return names
 }
 
 // newSuffix marks the output that holds a state's next value.
@@ -118,7 +133,21 @@ func Model(step Step) (*onnxpb.ModelProto, error) {
 		return nil, fmt.Errorf("engine: %w", err)
 	}
 	pass.Dedupe(joined)
+	markBatch(joined)
 	return joined, nil
+}
+
+// markBatch denotes the first axis of the arrays that are fed.
+func markBatch(m *onnxpb.ModelProto) {
+	written := map[string]bool{}
+	for _, v := range m.Graph.Output {
+		written[strings.TrimSuffix(v.Name, newSuffix)] = true
+	}
+	for _, v := range m.Graph.Input {
+		if dims := v.Type.GetTensorType().GetShape().GetDim(); !written[v.Name] && len(dims) > 1 {
+			dims[0].Denotation = pass.DataBatch
+		}
+	}
 }
 
 // Load implements Program.
@@ -156,9 +185,13 @@ func (e *ort) Run(feed Feed) ([]float64, error) {
 		if err != nil {
 			return nil, fmt.Errorf("engine: %w", err)
 		}
-		if rate, ok := v.Data().(float32); ok {
+		rate, scalar := v.Data().(float32)
+		switch rows := e.rows[name]; {
+		case scalar:
 			buffer.Set(0, rate)
-		} else {
+		case rows != nil && !v.Shape().Eq(buffer.Shape()):
+			turn(buffer.Data().([]uint8), v.Data().([]uint8), rows)
+		default:
 			copyValues(buffer, v)
 		}
 	}
@@ -177,6 +210,19 @@ func (e *ort) Run(feed Feed) ([]float64, error) {
 		}
 	}
 	return losses, nil
+}
+
+// Rows implements Program.
+func (e *ort) Rows(input string) []int { return e.rows[input] }
+
+// turn writes examples of features as rows of features in the given order.
+func turn(to, from []uint8, rows []int) {
+	batch := len(to) / len(rows)
+	for i, feature := range rows {
+		for b := range batch {
+			to[i*batch+b] = from[b*len(rows)+feature]
+		}
+	}
 }
 
 // Close implements Program.

@@ -137,6 +137,9 @@ func scalar(v gorgonia.Value) (float64, error) {
 	return 0, fmt.Errorf("%T is no scalar", v.Data())
 }
 
+// Rows implements Program.
+func (t *tape) Rows(string) []int { return nil }
+
 // Load and Store have nothing to do: the state never leaves its arrays.
 func (t *tape) Load() error  { return nil }
 func (t *tape) Store() error { return nil }

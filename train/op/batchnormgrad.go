@@ -56,30 +56,27 @@ func (o *batchNormGradX) Do(in ...gorgonia.Value) (gorgonia.Value, error) {
 func (o *batchNormGradX) Lower(l *export.Lowering) error {
 	x := l.Shape(0)
 	r := lowerInverseDeviation(l, l.Input(3), o.Epsilon)
-	scale := broadcast(l, l.Add("Mul", []string{l.Input(1), r}), x)
+	scale := l.Add("Mul", []string{l.Input(1), r})
 	dy := l.Input(4)
 	if !o.Training {
-		return l.Output("Mul", []string{dy, scale})
+		return l.Output("Mul", []string{dy, broadcast(l, scale, x)})
 	}
-	h := lowerNormalised(l, l.Input(0), l.Input(2), r, x)
-	over := otherAxes(x).attribute()
-	meanDy := l.Add("ReduceMean", []string{dy}, over)
-	meanDyH := l.Add("ReduceMean", []string{l.Add("Mul", []string{dy, h})}, over)
-	centred := l.Add("Sub", []string{dy, meanDy})
-	rest := l.Add("Sub", []string{centred, l.Add("Mul", []string{h, meanDyH})})
-	return l.Output("Mul", []string{rest, scale})
+	// scale·dy - (x-mean)·slope - shift: few passes over the large arrays, one
+	// of them, x-mean, shared with the variance.
+	over, flat := otherAxes(x).attribute(), export.Int("keepdims", 0)
+	centred := l.Add("Sub", []string{l.Input(0), broadcast(l, l.Input(2), x)})
+	meanDy := l.Add("ReduceMean", []string{dy}, over, flat)
+	meanDyX := l.Add("ReduceMean", []string{l.Add("Mul", []string{dy, centred})}, over, flat)
+	slope := l.Add("Mul", []string{l.Add("Mul", []string{scale, l.Add("Mul", []string{r, r})}), meanDyX})
+	shift := l.Add("Mul", []string{scale, meanDy})
+	rest := l.Add("Add", []string{l.Add("Mul", []string{centred, broadcast(l, slope, x)}), broadcast(l, shift, x)})
+	return l.Output("Sub", []string{l.Add("Mul", []string{dy, broadcast(l, scale, x)}), rest})
 }
 
 // lowerInverseDeviation writes 1/sqrt(variance + epsilon), of shape [C].
 func lowerInverseDeviation(l *export.Lowering, variance string, epsilon float64) string {
 	sum := l.Add("Add", []string{variance, l.Scalar("epsilon", epsilon)})
 	return l.Add("Reciprocal", []string{l.Add("Sqrt", []string{sum})})
-}
-
-// lowerNormalised writes (x - mean)·r.
-func lowerNormalised(l *export.Lowering, x, mean, r string, shape tensor.Shape) string {
-	centred := l.Add("Sub", []string{x, broadcast(l, mean, shape)})
-	return l.Add("Mul", []string{centred, broadcast(l, r, shape)})
 }
 
 func (o *batchNormGradGamma) InferShape(ds ...gorgonia.DimSizer) (tensor.Shape, error) {
@@ -101,9 +98,12 @@ func (o *batchNormGradGamma) Lower(l *export.Lowering) error {
 	l.SumsBatch()
 	x := l.Shape(0)
 	r := lowerInverseDeviation(l, l.Input(2), o.epsilon)
-	h := lowerNormalised(l, l.Input(0), l.Input(1), r, x)
-	product := l.Add("Mul", []string{l.Input(3), h})
-	return l.Output("ReduceSum", []string{product, l.Ints("axes", otherAxes(x).int64s()...)}, export.Int("keepdims", 0))
+	centred := l.Add("Sub", []string{l.Input(0), broadcast(l, l.Input(1), x)})
+	product := l.Add("Mul", []string{l.Input(3), centred})
+	// The mean, not the sum, so that the gradient of x shares it.
+	mean := l.Add("ReduceMean", []string{product}, otherAxes(x).attribute(), export.Int("keepdims", 0))
+	values := float64(x.TotalSize() / x[1])
+	return l.Output("Mul", []string{mean, l.Add("Mul", []string{r, l.Scalar("values", values)})})
 }
 
 func batchNormGradXKernel[F float](o *batchNormGradX) kernel[F] {

@@ -1,0 +1,615 @@
+package pass
+
+import (
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/gantrain/gantrain/export/onnxpb"
+)
+
+// BatchLast rewrites a model of convolutions so that activations lie as
+// [positions, channels, batch]: each convolution of small pictures or of few
+// channels is then a handful of large matrix products (fastconv.go), and what
+// lies between works on the same arrays in whole rows. Weights, the state of a
+// step, inputs and outputs keep their layout.
+//
+// Which axis is the batch is known of an input whose first axis has no size, or
+// the denotation DATA_BATCH. A model is left as it is where less than half of
+// the work is in convolutions that this makes faster.
+//
+// Any operator is allowed: one that isn't known here gets its inputs, and gives
+// its output, in the layout of before.
+//
+// The inputs called turned, whose caller makes their numbers and can make them
+// in any order, become [features, batch], and rows tells for each the order of
+// its features, counted as they lay in the model.
+func BatchLast(m *onnxpb.ModelProto, turned ...string) (rows map[string][]int) {
+	if plain(m) != nil {
+		return nil
+	}
+	p := newBatchLast(m.Graph)
+	if !p.worthwhile() {
+		return nil
+	}
+	rows = map[string][]int{}
+	for i, v := range p.graph.Input {
+		if slices.Contains(turned, v.Name) && p.batch[v.Name] && !p.pictures[v.Name].root().bad {
+			p.graph.Input[i], rows[v.Name] = p.turn(v)
+		}
+	}
+	for _, n := range m.Graph.Node {
+		if !p.skip[n] {
+			p.rewrite(n)
+		}
+	}
+	p.outputs()
+	m.Graph = p.graph
+	Dedupe(m)
+	return rows
+}
+
+// turn makes an input [features, batch].
+func (p *batchLast) turn(v *onnxpb.ValueInfoProto) (*onnxpb.ValueInfoProto, []int) {
+	pic, dims := p.pictures[v.Name].root(), p.shapes[v.Name]
+	features := product(dims[1:])
+	channels := features / pic.positions()
+	var rows []int
+	for _, position := range pic.order() {
+		for c := range channels {
+			rows = append(rows, c*pic.positions()+position)
+		}
+	}
+	v = proto.Clone(v).(*onnxpb.ValueInfoProto)
+	shape := v.Type.GetTensorType().Shape
+	shape.Dim = []*onnxpb.TensorShapeProto_Dimension{
+		{Value: &onnxpb.TensorShapeProto_Dimension_DimValue{DimValue: int64(features)}}, shape.Dim[0],
+	}
+	delete(p.plain, v.Name)
+	p.last[v.Name] = p.reshape(v.Name+"/batchlast", v.Name, pic.positions(), channels, -1)
+	return v, rows
+}
+
+// DataBatch denotes an axis that counts examples.
+// https://github.com/onnx/onnx/blob/main/docs/DimensionDenotation.md
+const DataBatch = "DATA_BATCH"
+
+type batchLast struct {
+	*builder
+	source    *onnxpb.GraphProto
+	shapes    map[string][]int
+	ints      map[string][]int // the values of constant lists
+	producers map[string]*onnxpb.NodeProto
+	batch     map[string]bool              // values whose first axis is the batch
+	pictures  map[string]*picture          // of values with a batch
+	convs     map[*onnxpb.NodeProto]recipe // the nodes that end a fast convolution
+	skip      map[*onnxpb.NodeProto]bool   // computed by another node
+	plain     map[string]string            // values of the source, as they lay, in the new graph
+	last      map[string]string            // the same as [positions, channels, batch]
+}
+
+// picture is how the features of values lie: those of every value that is
+// computed from another one element by element.
+type picture struct {
+	same          *picture // nil, or the one that stands for this one
+	height, width int      // 0 where the features are no picture: one position
+	// block is how the positions are ordered: the picture in blocks of so many
+	// rows and columns, each block's positions together.
+	block int
+	bad   bool // two sizes that don't go together
+}
+
+func (p *picture) root() *picture {
+	for p.same != nil {
+		p = p.same
+	}
+	return p
+}
+
+func (p *picture) positions() int { return max(p.height*p.width, 1) }
+
+// order lists the positions, counted row by row, as they lie.
+func (p *picture) order() []int {
+	if p.height == 0 {
+		return []int{0}
+	}
+	var order []int
+	for y := 0; y < p.height; y += p.block {
+		for x := 0; x < p.width; x += p.block {
+			for i := range p.block * p.block {
+				order = append(order, (y+i/p.block)*p.width+x+i%p.block)
+			}
+		}
+	}
+	return order
+}
+
+func newBatchLast(g *onnxpb.GraphProto) *batchLast {
+	s := shaper{known: map[string][]int{}, ints: map[string][]int{}}
+	s.run(g)
+	p := &batchLast{
+		builder: newBuilder(g), source: g, shapes: s.known, ints: s.ints,
+		producers: map[string]*onnxpb.NodeProto{}, batch: map[string]bool{}, pictures: map[string]*picture{},
+		convs: map[*onnxpb.NodeProto]recipe{}, skip: map[*onnxpb.NodeProto]bool{},
+		plain: map[string]string{}, last: map[string]string{},
+	}
+	for _, v := range g.Input {
+		p.plain[v.Name] = v.Name
+		dims := v.Type.GetTensorType().GetShape().GetDim()
+		if len(dims) > 1 && (p.shapes[v.Name][0] == unknown || dims[0].Denotation == DataBatch) {
+			p.mark(v.Name)
+		}
+	}
+	for _, t := range g.Initializer {
+		p.plain[t.Name] = t.Name
+	}
+	for _, n := range g.Node {
+		for _, name := range n.Output {
+			p.producers[name] = n
+		}
+		p.classify(n)
+	}
+	p.choose()
+	return p
+}
+
+// mark says that a value's first axis is the batch.
+func (p *batchLast) mark(name string) {
+	p.batch[name] = true
+	p.pictures[name] = &picture{block: 1}
+	if dims := p.shapes[name]; len(dims) == 4 {
+		p.pictures[name].height, p.pictures[name].width = dims[2], dims[3]
+	}
+}
+
+// unite says that the features of two values lie alike.
+func (p *batchLast) unite(a, b string) {
+	x, y := p.pictures[a].root(), p.pictures[b].root()
+	if x == y {
+		return
+	}
+	y.same = x
+	switch {
+	case y.height == 0:
+	case x.height == 0:
+		x.height, x.width = y.height, y.width
+	case x.height != y.height || x.width != y.width:
+		x.bad = true
+	}
+	x.bad = x.bad || y.bad
+}
+
+// classify marks the output of a node that keeps the batch, and unites what
+// lies alike.
+func (p *batchLast) classify(n *onnxpb.NodeProto) {
+	out := p.shapes[n.Output[0]]
+	if len(out) < 2 || n.Domain != "" {
+		return
+	}
+	name := n.Output[0]
+	if c, ok := p.convolutionAt(n); ok && c.direction != toKernel {
+		p.mark(name)
+		return
+	}
+	switch {
+	case slices.Contains(elementwise, n.OpType):
+		if !slices.ContainsFunc(n.Input, func(in string) bool { return p.batch[in] && len(p.shapes[in]) == len(out) }) {
+			return
+		}
+		p.mark(name)
+		for _, in := range n.Input {
+			if !slices.Equal(p.shapes[in], out) {
+				continue
+			}
+			if !p.batch[in] { // a constant for each example
+				p.mark(in)
+			}
+			p.unite(name, in)
+		}
+	case n.OpType == "BatchNormalization", n.OpType == "Flatten", n.OpType == "Reshape" && (len(out) == 2 || len(p.shapes[n.Input[0]]) == 2):
+		if in := n.Input[0]; p.batch[in] && p.shapes[in][0] == out[0] {
+			p.mark(name)
+			p.unite(name, in)
+		}
+	case n.OpType == "Concat", n.OpType == "Slice":
+		batches := slices.DeleteFunc(slices.Clone(n.Input), func(in string) bool { return !p.batch[in] })
+		if n.OpType == "Concat" && len(batches) < len(n.Input) || len(batches) == 0 || !p.keepsPicture(n) {
+			return
+		}
+		p.mark(name)
+		for _, in := range batches {
+			p.unite(name, in)
+		}
+	case n.OpType == "Gemm":
+		if p.batch[n.Input[0]] && !p.batch[n.Input[1]] && intAttribute(n, "transA", 0) == 0 {
+			p.mark(name)
+		}
+	}
+}
+
+// keepsPicture reports a Concat or Slice along batch or channels.
+func (p *batchLast) keepsPicture(n *onnxpb.NodeProto) bool {
+	axes := []int{axisOf(n, 0)}
+	if n.OpType == "Slice" {
+		if len(n.Input) != 4 {
+			return false
+		}
+		axes = p.ints[n.Input[3]]
+	}
+	return len(axes) == 1 && (axes[0] == 0 || axes[0] == 1 && len(p.shapes[n.Input[0]]) == 4)
+}
+
+// choose finds the convolutions that have a fast form, in the order of the
+// graph: one that needs a picture to lie in blocks can keep a later one from it.
+func (p *batchLast) choose() {
+	users := map[string]int{}
+	for _, n := range p.source.Node {
+		for _, in := range n.Input {
+			users[in]++
+		}
+	}
+	for _, n := range p.source.Node {
+		c, ok := p.convolutionAt(n)
+		if !ok || !p.fits(c) {
+			continue
+		}
+		r, ok := newRecipe(c)
+		if !ok {
+			continue
+		}
+		if large := p.pictures[c.x].root(); r.block > 1 {
+			if large.block != 1 && large.block != r.block {
+				continue
+			}
+			large.block = r.block
+		}
+		p.convs[n] = r
+		if from := p.producers[n.Input[0]]; n.OpType == "Slice" && users[n.Input[0]] == 1 {
+			p.skip[from] = true
+		}
+	}
+}
+
+// fits reports whether the pictures of a convolution are known and sound.
+func (p *batchLast) fits(c convolution) bool {
+	for _, name := range []string{c.x, c.y} {
+		if p.pictures[name] == nil || p.pictures[name].root().bad {
+			return false
+		}
+	}
+	return true
+}
+
+// worthwhile reports whether half of the work in convolutions becomes faster.
+func (p *batchLast) worthwhile() bool {
+	all, fast := 0, 0
+	for _, n := range p.source.Node {
+		if c, ok := p.convolutionAt(n); ok && !p.skip[n] {
+			all += c.direct()
+			if _, ok := p.convs[n]; ok {
+				fast += c.direct()
+			}
+		}
+	}
+	return fast > 0 && 2*fast >= all
+}
+
+// rewrite adds to the new graph what a node computes.
+func (p *batchLast) rewrite(n *onnxpb.NodeProto) {
+	if r, ok := p.convs[n]; ok {
+		p.convolve(n, r)
+		return
+	}
+	if p.lastForm(n) {
+		return
+	}
+	c := &onnxpb.NodeProto{Name: n.Name, OpType: n.OpType, Domain: n.Domain, DocString: n.DocString, Attribute: n.Attribute}
+	for _, in := range n.Input {
+		c.Input = append(c.Input, p.inPlain(in))
+	}
+	for _, out := range n.Output {
+		c.Output = append(c.Output, out)
+		p.plain[out] = out
+	}
+	p.graph.Node = append(p.graph.Node, c)
+}
+
+// lastForm rewrites a node on arrays with the batch last, if it can.
+func (p *batchLast) lastForm(n *onnxpb.NodeProto) bool {
+	name := n.Output[0]
+	switch {
+	case n.Domain != "" || len(n.Output) != 1:
+		return false
+	case n.OpType == "Gemm" && p.batch[n.Input[0]] && intAttribute(n, "transA", 0) != 0:
+		return p.sumOverBatch(n)
+	case (n.OpType == "ReduceMean" || n.OpType == "ReduceSum") && p.batch[n.Input[0]]:
+		return p.reduce(n)
+	case !p.batch[name] || p.pictures[name].root().bad:
+		return false
+	case slices.Contains(elementwise, n.OpType):
+		return p.elementwise(n)
+	case n.OpType == "Flatten" || n.OpType == "Reshape":
+		p.last[name] = p.inLast(n.Input[0])
+		return true
+	case n.OpType == "BatchNormalization":
+		return p.normalise(n)
+	case n.OpType == "Concat":
+		in := make([]string, len(n.Input))
+		for i, name := range n.Input {
+			in[i] = p.inLast(name)
+		}
+		p.last[name] = p.add(n.Name, "Concat", in, intOf("axis", 2-axisOf(n, 0)))
+		return true
+	case n.OpType == "Slice":
+		axes := p.ints[n.Input[3]]
+		p.last[name] = p.add(n.Name, "Slice", []string{p.inLast(n.Input[0]), n.Input[1], n.Input[2], p.builder.ints(2 - axes[0])})
+		return true
+	case n.OpType == "Gemm":
+		return p.gemm(n)
+	}
+	return false
+}
+
+// elementwise takes inputs with the batch last, or what is the same for all
+// examples.
+func (p *batchLast) elementwise(n *onnxpb.NodeProto) bool {
+	out := p.shapes[n.Output[0]]
+	in := make([]string, len(n.Input))
+	for i, name := range n.Input {
+		dims := p.shapes[name]
+		switch {
+		case name == "" || product(dims) == 1 && len(dims) <= 1:
+			in[i] = name
+		case product(dims) == 1:
+			in[i] = p.reshape(n.Name, p.inPlain(name), 1)
+		case p.batch[name] && slices.Equal(dims, out):
+			in[i] = p.inLast(name)
+		case p.batch[name] && len(dims) == len(out) && product(dims[1:]) == 1:
+			in[i] = p.inLast(name)
+		case !p.batch[name] && product(dims) == out[1] && (len(dims) == len(out)-1 || len(dims) == len(out) && dims[0] == 1):
+			in[i] = p.features(n.Name, p.inPlain(name), nil, p.pictures[n.Output[0]].root(), len(out) == 2, 1)
+		default:
+			return false
+		}
+	}
+	p.last[n.Output[0]] = p.add(n.Name, n.OpType, in, n.Attribute...)
+	return true
+}
+
+// features lays an axis of features, or with flat false one of channels, out
+// as [positions, channels] between other axes: a value of shape before,
+// features becomes before, positions·channels (or 1, channels), after.
+func (p *batchLast) features(scope, x string, before []int, pic *picture, flat bool, after ...int) string {
+	shape := slices.Concat(before, []int{-1})
+	if flat && pic.positions() > 1 {
+		x = p.reorder(scope, x, before, pic, false)
+		shape = slices.Concat(before, []int{pic.positions(), -1})
+	} else if len(after) > 0 {
+		shape = slices.Concat(before, []int{1, -1})
+	}
+	return p.reshape(scope, x, slices.Concat(shape, after)...)
+}
+
+// reorder moves one axis of a value, the one behind before, from the order of
+// channels, rows, columns to that of positions, channels, or back. Axes behind
+// it are kept.
+func (p *batchLast) reorder(scope, x string, before []int, pic *picture, back bool) string {
+	block, rows, columns := pic.block, pic.height/pic.block, pic.width/pic.block
+	k := len(before)
+	split, perm := []int{-1, rows, block, columns, block}, []int{1, 3, 2, 4, 0}
+	if back {
+		split, perm = []int{rows, columns, block, block, -1}, []int{4, 0, 2, 1, 3}
+	}
+	order := []int{}
+	for i := range k {
+		order = append(order, i)
+	}
+	for _, i := range perm {
+		order = append(order, k+i)
+	}
+	x = p.reshape(scope, x, slices.Concat(before, split)...)
+	x = p.transpose(scope, x, order...)
+	return p.reshape(scope, x, slices.Concat(before, []int{-1})...)
+}
+
+// inLast returns a value of the source as [positions, channels, batch].
+func (p *batchLast) inLast(name string) string {
+	if v, ok := p.last[name]; ok {
+		return v
+	}
+	pic, x := p.pictures[name].root(), p.plain[name]
+	dims := p.shapes[name]
+	channels := product(dims[1:]) / pic.positions()
+	block, rows, columns := pic.block, pic.height/pic.block, pic.width/pic.block
+	scope := name + "/batchlast"
+	switch {
+	case pic.positions() == 1:
+		x = p.transpose(scope, x, 1, 0)
+	case block == 1:
+		x = p.transpose(scope, p.reshape(scope, x, 0, channels, pic.positions()), 2, 1, 0)
+	default:
+		x = p.transpose(scope, p.reshape(scope, x, 0, channels, rows, block, columns, block), 2, 4, 3, 5, 1, 0)
+	}
+	x = p.reshape(scope, x, pic.positions(), channels, -1)
+	p.last[name] = x
+	return x
+}
+
+// inPlain returns a value of the source as it lay there.
+func (p *batchLast) inPlain(name string) string {
+	if v, ok := p.plain[name]; ok || name == "" {
+		return v
+	}
+	pic, x := p.pictures[name].root(), p.last[name]
+	dims := p.shapes[name]
+	channels := product(dims[1:]) / pic.positions()
+	block, rows, columns := pic.block, pic.height/pic.block, pic.width/pic.block
+	scope := name + "/batchfirst"
+	switch {
+	case pic.positions() == 1:
+		x = p.transpose(scope, p.reshape(scope, x, channels, -1), 1, 0)
+	case block == 1:
+		x = p.transpose(scope, x, 2, 1, 0)
+	default:
+		x = p.transpose(scope, p.reshape(scope, x, rows, columns, block, block, channels, -1), 5, 4, 0, 2, 1, 3)
+	}
+	x = p.reshape(scope, x, slices.Concat([]int{-1}, dims[1:])...)
+	p.plain[name] = x
+	return x
+}
+
+// reduce sums over the batch, and over the positions where a picture has them.
+func (p *batchLast) reduce(n *onnxpb.NodeProto) bool {
+	in, out := n.Input[0], n.Output[0]
+	dims, pic := p.shapes[in], p.pictures[in].root()
+	axes, ok := (&shaper{ints: p.ints}).reducedAxes(n, len(dims))
+	if !ok || pic.bad {
+		return false
+	}
+	flat := len(dims) == 2 && pic.positions() > 1
+	var over []int
+	switch {
+	case len(axes) == len(dims):
+		over = []int{0, 1, 2}
+	case len(dims) == 4 && slices.Equal(axes, []int{0, 2, 3}), len(dims) == 2 && !flat && slices.Equal(axes, []int{0}):
+		over = []int{0, 2}
+	case flat && slices.Equal(axes, []int{0}):
+		over = []int{2}
+	default:
+		return false
+	}
+	keep := intOf("keepdims", 0)
+	var x string
+	if n.OpType == "ReduceMean" {
+		x = p.add(n.Name, n.OpType, []string{p.inLast(in)}, intsOf("axes", over...), keep)
+	} else {
+		x = p.add(n.Name, n.OpType, []string{p.inLast(in), p.builder.ints(over...)}, keep)
+	}
+	if flat && len(over) == 1 {
+		x = p.reorder(n.Name, x, nil, pic, true)
+	}
+	if intAttribute(n, "keepdims", 1) != 0 {
+		x = p.reshape(n.Name, x, p.shapes[out]...)
+	}
+	p.plain[out] = x
+	return true
+}
+
+func (p *batchLast) normalise(n *onnxpb.NodeProto) bool {
+	if intAttribute(n, "training_mode", 0) != 0 {
+		return false
+	}
+	in, out := n.Input[0], n.Output[0]
+	pic := p.pictures[out].root()
+	flat := len(p.shapes[in]) == 2 && pic.positions() > 1
+	args := []string{p.inLast(in)}
+	if flat { // every feature has statistics of its own
+		args[0] = p.reshape(n.Name, args[0], 1, product(p.shapes[in][1:]), -1)
+	}
+	for _, param := range n.Input[1:] {
+		param = p.inPlain(param)
+		if flat {
+			param = p.reorder(n.Name, param, nil, pic, false)
+		}
+		args = append(args, param)
+	}
+	x := p.add(n.Name, n.OpType, args, n.Attribute...)
+	if flat {
+		x = p.reshape(n.Name, x, pic.positions(), product(p.shapes[in][1:])/pic.positions(), -1)
+	}
+	p.last[out] = x
+	return true
+}
+
+// gemm is x W + b with examples as columns: (W' x') + b'.
+func (p *batchLast) gemm(n *onnxpb.NodeProto) bool {
+	x, w, out := n.Input[0], n.Input[1], n.Output[0]
+	if !p.batch[x] || p.batch[w] || p.pictures[x].root().bad || attribute(n, "alpha") != nil || attribute(n, "beta") != nil {
+		return false
+	}
+	features := []int{p.shapes[x][1], p.shapes[out][1]}
+	pics := []*picture{p.pictures[x].root(), p.pictures[out].root()}
+	transB := intAttribute(n, "transB", 0) != 0
+	if transB {
+		slices.Reverse(features)
+		slices.Reverse(pics)
+	}
+	weight := p.kernelOf(n.Name, p.inPlain(w), features, pics, false)
+	if transB {
+		slices.Reverse(features)
+		slices.Reverse(pics)
+	}
+	in := []string{weight, p.reshape(n.Name, p.inLast(x), features[0], -1)}
+	if len(n.Input) > 2 && n.Input[2] != "" {
+		bias := n.Input[2]
+		if p.batch[bias] || !slices.Equal(p.shapes[bias], features[1:]) {
+			return false
+		}
+		b := p.inPlain(bias)
+		if pics[1].positions() > 1 {
+			b = p.reorder(n.Name, b, nil, pics[1], false)
+		}
+		in = append(in, p.reshape(n.Name, b, -1, 1))
+	}
+	y := p.add(n.Name, "Gemm", in, intOf("transA", flag(!transB)))
+	p.last[out] = p.reshape(n.Name, y, pics[1].positions(), features[1]/pics[1].positions(), -1)
+	return true
+}
+
+// sumOverBatch is x' y, a weight's gradient.
+func (p *batchLast) sumOverBatch(n *onnxpb.NodeProto) bool {
+	x, y, out := n.Input[0], n.Input[1], n.Output[0]
+	if !p.batch[y] || len(n.Input) > 2 || intAttribute(n, "transB", 0) != 0 || attribute(n, "alpha") != nil {
+		return false
+	}
+	features := []int{p.shapes[x][1], p.shapes[y][1]}
+	pics := []*picture{p.pictures[x].root(), p.pictures[y].root()}
+	if pics[0].bad || pics[1].bad {
+		return false
+	}
+	w := p.add(n.Name, "Gemm", []string{
+		p.reshape(n.Name, p.inLast(x), features[0], -1), p.reshape(n.Name, p.inLast(y), features[1], -1),
+	}, intOf("transB", 1))
+	p.plain[out] = p.kernelOf(n.Name, w, features, pics, true)
+	return true
+}
+
+// kernelOf reorders rows and columns of a dense layer's weight as the features
+// lie, or back.
+func (p *batchLast) kernelOf(scope, w string, features []int, pics []*picture, back bool) string {
+	if pics[0].positions() > 1 {
+		w = p.reshape(scope, p.reorderRows(scope, w, features[1], pics[0], back), features...)
+	}
+	if pics[1].positions() > 1 {
+		w = p.reorder(scope, w, features[:1], pics[1], back)
+	}
+	return w
+}
+
+// reorderRows is reorder for the first of two axes.
+func (p *batchLast) reorderRows(scope, x string, columns int, pic *picture, back bool) string {
+	block, rows, wide := pic.block, pic.height/pic.block, pic.width/pic.block
+	split, perm := []int{-1, rows, block, wide, block, columns}, []int{1, 3, 2, 4, 0, 5}
+	if back {
+		split, perm = []int{rows, wide, block, block, -1, columns}, []int{4, 0, 2, 1, 3, 5}
+	}
+	return p.transpose(scope, p.reshape(scope, x, split...), perm...)
+}
+
+func flag(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// outputs gives the outputs of the graph their names, in their layout.
+func (p *batchLast) outputs() {
+	for _, v := range p.source.Output {
+		if x := p.inPlain(v.Name); x != v.Name {
+			p.graph.Node = append(p.graph.Node, &onnxpb.NodeProto{
+				Name: p.nodes.claim(v.Name + "/Identity"), OpType: "Identity", Input: []string{x}, Output: []string{v.Name},
+			})
+		}
+	}
+}

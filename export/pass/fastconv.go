@@ -1,0 +1,238 @@
+package pass
+
+import (
+	"slices"
+
+	"github.com/gantrain/gantrain/export/onnxpb"
+)
+
+// recipe is how a convolution is computed with the batch last.
+type recipe struct {
+	convolution
+	block int // of the large picture, at least
+	form  *bilinear
+}
+
+// fewTaps is the largest product of kernel and channels for which the pixels
+// that a place sees are gathered.
+const fewTaps = 128
+
+// newRecipe chooses a convolution's form by its shapes; false where none of
+// those here is worth its while.
+func newRecipe(c convolution) (recipe, bool) {
+	if c.kernel[0]*c.kernel[1]*c.channels.large <= fewTaps {
+		return recipe{convolution: c, block: 1}, true
+	}
+	if c.stride[0] != c.stride[1] || c.large[0]%c.stride[0] != 0 || c.large[1]%c.stride[1] != 0 {
+		return recipe{}, false
+	}
+	t, part := c.phaseTaps(), c.phasePicture()
+	// About three products for each two numbers of the transform.
+	products := 3 * t.period(0, part[0], c.small[0]) * t.period(1, part[1], c.small[1]) / 2
+	positions := part[0] * part[1]
+	// A product in a transform moves more memory than one between channels.
+	work := products * (positions*c.phases()*c.channels.large + c.phases()*c.channels.large*c.channels.small + c.small[0]*c.small[1]*c.channels.small)
+	if 3*work > 2*c.direct() {
+		return recipe{}, false
+	}
+	form := smallDFT(part, c.small, t)
+	return recipe{convolution: c, block: c.stride[0], form: &form}, true
+}
+
+// convolve adds a fast convolution to the graph.
+func (p *batchLast) convolve(n *onnxpb.NodeProto, r recipe) {
+	f := fastConv{
+		batchLast: p, recipe: r, scope: n.Name,
+		largeOrder: p.pictures[r.x].root().order(), smallOrder: p.pictures[r.y].root().order(),
+	}
+	switch r.direction {
+	case toSmall:
+		p.last[r.y] = f.biased(f.toSmall())
+	case toLarge:
+		p.last[r.x] = f.biased(f.toLarge())
+	case toKernel:
+		p.plain[r.w] = f.toKernel()
+	}
+}
+
+// fastConv writes one convolution. Equal transforms of one array, such as that
+// of x for y and for the gradient of w, are written twice and merged by Dedupe.
+type fastConv struct {
+	*batchLast
+	recipe
+	scope                  string
+	largeOrder, smallOrder []int
+}
+
+func (f *fastConv) biased(x string) string {
+	if f.bias == "" {
+		return x
+	}
+	return f.batchLast.add(f.scope, "Add", []string{x, f.reshape(f.scope, f.inPlain(f.bias), 1, -1, 1)})
+}
+
+func (f *fastConv) matMul(a, b string) string {
+	return f.batchLast.add(f.scope, "MatMul", []string{a, b})
+}
+
+func (f *fastConv) toSmall() string {
+	if f.form == nil {
+		return f.matMul(f.gatheredKernel(), f.gathered())
+	}
+	y := f.matMul(f.kernelTransform(), f.largeTransform())
+	y = f.matMul(f.matrix(f.smallMatrix()), f.reshape(f.scope, y, f.form.small.columns, -1))
+	return f.reshape(f.scope, y, len(f.smallOrder), f.channels.small, -1)
+}
+
+func (f *fastConv) toLarge() string {
+	if f.form == nil {
+		return f.scattered(f.matMul(f.transpose(f.scope, f.gatheredKernel(), 1, 0), f.inLast(f.y)))
+	}
+	x := f.matMul(f.transpose(f.scope, f.kernelTransform(), 0, 2, 1), f.smallTransform())
+	x = f.matMul(f.matrix(f.largeMatrix().transposed()), f.reshape(f.scope, x, f.form.large.rows, -1))
+	return f.reshape(f.scope, x, len(f.largeOrder), f.channels.large, -1)
+}
+
+func (f *fastConv) toKernel() string {
+	taps := f.kernel[0] * f.kernel[1]
+	if f.form == nil {
+		w := f.matMul(f.inLast(f.y), f.transpose(f.scope, f.gathered(), 0, 2, 1))
+		w = f.batchLast.add(f.scope, "ReduceSum", []string{w, f.builder.ints(0)}, intOf("keepdims", 0))
+		if f.channels.large > 1 {
+			w = f.transpose(f.scope, f.reshape(f.scope, w, f.channels.small, taps, f.channels.large), 0, 2, 1)
+		}
+		return f.kernelShape(w)
+	}
+	products := f.form.kernel.rows
+	w := f.matMul(f.smallTransform(), f.transpose(f.scope, f.largeTransform(), 0, 2, 1))
+	w = f.reshape(f.scope, w, products, -1)
+	if f.phases() == 1 { // [small·large channels, taps] at once
+		return f.kernelShape(f.batchLast.add(f.scope, "Gemm", []string{w, f.matrix(f.form.kernel)}, intOf("transA", 1)))
+	}
+	w = f.matMul(f.matrix(f.form.kernel.transposed()), w)
+	w = f.transpose(f.scope, f.reshape(f.scope, w, f.form.kernel.columns, f.channels.small, f.phases(), f.channels.large), 0, 2, 1, 3)
+	w = f.reshape(f.scope, w, -1, f.channels.small*f.channels.large)
+	place := make([]int, taps) // of each tap in the table
+	for i, tap := range f.tapTable() {
+		if tap < taps {
+			place[tap] = i
+		}
+	}
+	w = f.batchLast.add(f.scope, "Gather", []string{w, f.builder.ints(place...)})
+	return f.kernelShape(f.transpose(f.scope, w, 1, 0))
+}
+
+func (f *fastConv) kernelShape(w string) string {
+	return f.reshape(f.scope, w, f.channels.small, f.channels.large, f.kernel[0], f.kernel[1])
+}
+
+// largeMatrix and smallMatrix are the bilinear form for positions as they lie.
+// Those of the large picture come in blocks, a part in each place of a block.
+func (f *fastConv) largeMatrix() matrix {
+	if f.block > 1 {
+		return f.form.large
+	}
+	return f.form.large.withColumns(f.largeOrder)
+}
+
+func (f *fastConv) smallMatrix() matrix {
+	return f.form.small.transposed().withColumns(f.smallOrder).transposed()
+}
+
+// largeTransform is [products, phases·large channels, batch].
+func (f *fastConv) largeTransform() string {
+	m := f.largeMatrix()
+	x := f.matMul(f.matrix(m), f.reshape(f.scope, f.inLast(f.x), m.columns, -1))
+	return f.reshape(f.scope, x, m.rows, f.phases()*f.channels.large, -1)
+}
+
+// smallTransform is [products, small channels, batch].
+func (f *fastConv) smallTransform() string {
+	m := f.smallMatrix().transposed()
+	y := f.matMul(f.matrix(m), f.reshape(f.scope, f.inLast(f.y), m.columns, -1))
+	return f.reshape(f.scope, y, m.rows, f.channels.small, -1)
+}
+
+// kernelTransform is [products, small channels, phases·large channels].
+func (f *fastConv) kernelTransform() string {
+	taps := f.kernel[0] * f.kernel[1]
+	products, small, large := f.form.kernel.rows, f.channels.small, f.channels.large
+	w := f.reshape(f.scope, f.inPlain(f.w), small*large, taps)
+	if f.phases() == 1 {
+		w = f.batchLast.add(f.scope, "Gemm", []string{f.matrix(f.form.kernel), w}, intOf("transB", 1))
+		return f.reshape(f.scope, w, products, small, large)
+	}
+	w = f.transpose(f.scope, w, 1, 0)
+	none := f.floats(make([]float64, small*large), 1, small*large)
+	w = f.batchLast.add(f.scope, "Concat", []string{w, none}, intOf("axis", 0))
+	w = f.batchLast.add(f.scope, "Gather", []string{w, f.builder.ints(f.tapTable()...)})
+	w = f.transpose(f.scope, f.reshape(f.scope, w, f.form.kernel.columns, f.phases(), small, large), 0, 2, 1, 3)
+	w = f.matMul(f.matrix(f.form.kernel), f.reshape(f.scope, w, f.form.kernel.columns, -1))
+	return f.reshape(f.scope, w, products, small, f.phases()*large)
+}
+
+// gatheredKernel is [small channels, taps·large channels].
+func (f *fastConv) gatheredKernel() string {
+	w := f.inPlain(f.w)
+	taps := f.kernel[0] * f.kernel[1]
+	if f.channels.large > 1 {
+		w = f.transpose(f.scope, f.reshape(f.scope, w, f.channels.small, f.channels.large, taps), 0, 2, 1)
+	}
+	return f.reshape(f.scope, w, f.channels.small, taps*f.channels.large)
+}
+
+// gathered is what each place of y sees of x: [positions of y, taps·large
+// channels, batch].
+func (f *fastConv) gathered() string {
+	at := slices.Clone(f.largeOrder) // from row by row to where it lies
+	for i, o := range f.largeOrder {
+		at[o] = i
+	}
+	var index []int
+	for _, o := range f.smallOrder {
+		for tap := range f.kernel[0] * f.kernel[1] {
+			if i := f.at(o, tap); i < 0 {
+				index = append(index, len(at)) // the zeros behind the last
+			} else {
+				index = append(index, at[i])
+			}
+		}
+	}
+	x := f.batchLast.add(f.scope, "Gather", []string{f.padded(f.inLast(f.x)), f.builder.ints(index...)})
+	return f.reshape(f.scope, x, len(f.smallOrder), f.kernel[0]*f.kernel[1]*f.channels.large, -1)
+}
+
+// padded is a value with one more position, of zeros.
+func (f *fastConv) padded(x string) string {
+	return f.batchLast.add(f.scope, "Pad", []string{x, f.builder.ints(0, 0, 0, 1, 0, 0)})
+}
+
+// scattered adds up what each position of x gets from the places of y: the
+// adjoint of gathered.
+func (f *fastConv) scattered(y string) string {
+	taps := f.kernel[0] * f.kernel[1]
+	from := make([][]int, len(f.largeOrder)) // position of x, row by row: rows of y
+	most := 0
+	for i, o := range f.smallOrder {
+		for tap := range taps {
+			if at := f.at(o, tap); at >= 0 {
+				from[at] = append(from[at], i*taps+tap)
+				most = max(most, len(from[at]))
+			}
+		}
+	}
+	var index []int
+	for i := range most {
+		for _, o := range f.largeOrder {
+			if i < len(from[o]) {
+				index = append(index, from[o][i])
+			} else {
+				index = append(index, len(f.smallOrder)*taps)
+			}
+		}
+	}
+	y = f.padded(f.reshape(f.scope, y, len(f.smallOrder)*taps, f.channels.large, -1))
+	y = f.batchLast.add(f.scope, "Gather", []string{y, f.builder.ints(index...)})
+	y = f.reshape(f.scope, y, most, len(f.largeOrder), f.channels.large, -1)
+	return f.batchLast.add(f.scope, "ReduceSum", []string{y, f.builder.ints(0)}, intOf("keepdims", 0))
+}
