@@ -92,6 +92,10 @@ func (g Geometry) attributes(pads ...int) []*onnxpb.AttributeProto {
 // conv2DKernel multiplies w, as O rows, with the patches of a group of pictures.
 func conv2DKernel[F float](o *conv2D) kernel[F] {
 	return func(y array[F], in []array[F]) {
+		if in[1].shape[1] >= leastChannels {
+			convByTaps(newTaps(o.Geometry, in[0].shape, y.shape), y, in)
+			return
+		}
 		x, w := in[0], asMatrix(in[1])
 		batch, channels := y.shape[0], y.shape[1]
 		p := newPatches(o.Geometry, batch, x.shape[1], x.shape[2], x.shape[3])

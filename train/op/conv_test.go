@@ -1,6 +1,7 @@
 package op_test
 
 import (
+	"slices"
 	"testing"
 
 	"gorgonia.org/gorgonia"
@@ -37,7 +38,12 @@ var convCases = []convCase{
 	{"one place", 2, 2, 3, 4, 4, geometry(4, 4, 1, 1), true, false},
 	{"several groups", 14, 8, 2, 28, 28, op.Same(28, 28, [2]int{5, 5}, [2]int{1, 1}), true, true},
 	{"several groups, stride 2", 48, 8, 2, 28, 31, op.Same(28, 31, [2]int{5, 5}, [2]int{2, 2}), false, true},
+	{"groups of many channels", 3, 18, 2, 101, 99, op.Same(101, 99, [2]int{3, 3}, [2]int{2, 2}), true, true},
 }
+
+// manyChannels is how many more the larger picture needs to be multiplied tap
+// by tap, and some: not a whole number of what is copied at a time.
+const manyChannels = 17
 
 // geometry takes kernel, stride, and pads at the top, left, bottom, right.
 func geometry(kh, kw, sh, sw int, pads ...int) op.Geometry {
@@ -49,8 +55,16 @@ func geometry(kh, kw, sh, sw int, pads ...int) op.Geometry {
 }
 
 func convRows() []row {
-	var rows []row
+	cases := slices.Clone(convCases)
 	for _, c := range convCases {
+		if !c.onCores {
+			c.variant += ", many channels"
+			c.large += manyChannels
+			cases = append(cases, c)
+		}
+	}
+	var rows []row
+	for _, c := range cases {
 		g := c.geometry
 		places := [2]int{
 			naivePlaces(c.height+g.Top+g.Bottom, g.Kernel[0], g.Stride[0]),

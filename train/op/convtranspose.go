@@ -110,6 +110,10 @@ func (o *convTranspose2D) Lower(l *export.Lowering) error {
 // which gives the patches that fold adds up.
 func convTransposeKernel[F float](o *convTranspose2D) kernel[F] {
 	return func(y array[F], in []array[F]) {
+		if in[1].shape[1] >= leastChannels {
+			convTransposeByTaps(newTaps(o.Geometry, y.shape, in[0].shape), y, in)
+			return
+		}
 		x, w := in[0], asMatrix(in[1])
 		batch, channels := x.shape[0], x.shape[1]
 		p := newPatches(o.Geometry, batch, y.shape[1], y.shape[2], y.shape[3])

@@ -90,6 +90,10 @@ func (o *convWeight) Lower(l *export.Lowering) error {
 func convWeightKernel[F float](o *convWeight) kernel[F] {
 	return func(y array[F], in []array[F]) {
 		large, small := in[0], in[1]
+		if y.shape[1] >= leastChannels {
+			convWeightByTaps(newTaps(o.Geometry, large.shape, small.shape), y, in)
+			return
+		}
 		batch, channels := small.shape[0], small.shape[1]
 		p := newPatches(o.Geometry, batch, large.shape[1], large.shape[2], large.shape[3])
 		picture := p.channels * p.height * p.width
