@@ -1,13 +1,16 @@
 package engine
 
 import (
+	"crypto/sha256"
 	"fmt"
+	"slices"
 	"strings"
 
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
 	"github.com/gantrain/gantrain/export"
+	"github.com/gantrain/gantrain/train/op"
 )
 
 // tape runs the graphs one after the other on Gorgonia's tape machine. It is
@@ -27,8 +30,8 @@ type tapeUpdate struct {
 
 // commit puts a new value in its place in the state.
 type commit struct {
-	op interface{ Last() gorgonia.Value }
-	to *tensor.Dense
+	from op.Keeper
+	to   *tensor.Dense
 }
 
 // NewTape compiles a step for Gorgonia's tape machine. The program reads the
@@ -39,17 +42,22 @@ func NewTape(step Step, state State) (Program, error) {
 		return nil, err
 	}
 	t := &tape{simultaneous: step.Simultaneous}
+	known := expressions{}
 	for _, u := range step.Updates {
-		compiled, err := compileTape(u, state)
+		compiled, graph, err := compileTape(u, state)
 		if err != nil {
 			return nil, fmt.Errorf("engine: %s: %w", u.Name, err)
+		}
+		if step.Simultaneous {
+			known.share(graph, u.New)
 		}
 		t.updates = append(t.updates, compiled)
 	}
 	return t, nil
 }
 
-func compileTape(u Update, state State) (*tapeUpdate, error) {
+// compileTape returns an update and the part of its graph that it runs.
+func compileTape(u Update, state State) (*tapeUpdate, *gorgonia.ExprGraph, error) {
 	t := &tapeUpdate{name: u.Name}
 	for _, p := range u.Inputs {
 		v, ok := state[p.Name]
@@ -58,23 +66,69 @@ func compileTape(u Update, state State) (*tapeUpdate, error) {
 			continue
 		}
 		if err := gorgonia.Let(p.Node, v); err != nil {
-			return nil, fmt.Errorf("%s: %w", p.Name, err)
+			return nil, nil, fmt.Errorf("%s: %w", p.Name, err)
 		}
 	}
 	roots := gorgonia.Nodes{u.Loss}
 	for _, p := range u.New {
-		op, ok := p.Node.Op().(interface{ Last() gorgonia.Value })
+		keeper, ok := p.Node.Op().(op.Keeper)
 		if !ok {
-			return nil, fmt.Errorf("%s is computed by %T, which does not keep its output", p.Name, p.Node.Op())
+			return nil, nil, fmt.Errorf("%s is computed by %T, which does not keep its output", p.Name, p.Node.Op())
 		}
 		roots = append(roots, p.Node)
-		t.commits = append(t.commits, commit{op, state[p.Name]})
+		t.commits = append(t.commits, commit{keeper, state[p.Name]})
 	}
 	roots = append(roots, gorgonia.Read(u.Loss, &t.loss))
 	// Only what the roots need: Gorgonia would compute every gradient that an
 	// operator can give.
-	t.machine = gorgonia.NewTapeMachine(u.Loss.Graph().SubgraphRoots(roots...))
-	return t, nil
+	graph := u.Loss.Graph().SubgraphRoots(roots...)
+	t.machine = gorgonia.NewTapeMachine(graph)
+	return t, graph, nil
+}
+
+// expressions holds the first node of each expression, by a digest of its
+// operator and operands.
+type expressions map[[sha256.Size]byte]*gorgonia.Node
+
+// share makes the operators of an update return what those of an earlier one
+// computed from the same values: the updates of both networks begin with one
+// forward pass. New state stays its operator's own, to be exchanged, and
+// Gorgonia's operators may overwrite a scalar.
+func (e expressions) share(graph *gorgonia.ExprGraph, updated []export.Port) {
+	first := map[*gorgonia.Node]*gorgonia.Node{}
+	for _, n := range graph.AllNodes() {
+		same := e.first(n, first)
+		own := n.IsScalar() || slices.ContainsFunc(updated, func(p export.Port) bool { return p.Node == n })
+		if own || same.Graph() == n.Graph() {
+			continue
+		}
+		if follower, ok := n.Op().(interface{ Follow(leader op.Keeper) }); ok {
+			follower.Follow(same.Op().(op.Keeper))
+		}
+	}
+}
+
+// first returns the first node that computes what n does. done holds those of
+// the nodes of n's graph that it was asked for.
+func (e expressions) first(n *gorgonia.Node, done map[*gorgonia.Node]*gorgonia.Node) *gorgonia.Node {
+	if same, ok := done[n]; ok {
+		return same
+	}
+	h := sha256.New()
+	if n.Op() == nil {
+		fmt.Fprint(h, n.Name())
+	} else {
+		n.Op().WriteHash(h)
+	}
+	for operands := n.Graph().From(n.ID()); operands.Next(); {
+		fmt.Fprintf(h, " %p", e.first(operands.Node().(*gorgonia.Node), done))
+	}
+	key := [sha256.Size]byte(h.Sum(nil))
+	if _, ok := e[key]; !ok {
+		e[key] = n
+	}
+	done[n] = e[key]
+	return e[key]
 }
 
 // Run implements Program.
@@ -122,7 +176,7 @@ func (u *tapeUpdate) commit() {
 	for _, c := range u.commits {
 		// Copying would take a tenth of a small network's step. The old values'
 		// memory becomes the operator's, which rewrites it at the next run.
-		last := c.op.Last().(*tensor.Dense)
+		last := c.from.Last().(*tensor.Dense)
 		*c.to, *last = *last, *c.to
 	}
 }

@@ -117,6 +117,57 @@ func TestFeedsAndStateAreReadAtEachStep(t *testing.T) {
 	}
 }
 
+// What two updates compute alike is computed once, but only where both read the
+// same state.
+func TestUpdatesShareWhatTheyHaveInCommon(t *testing.T) {
+	for _, simultaneous := range []bool{true, false} {
+		state := engine.State{"a": vector(0.0, 0), "b": vector(8.0, 8)}
+		var common, apart []op.Keeper
+		update := func(to string) engine.Update {
+			g := gorgonia.NewGraph()
+			a, b := nn.Input(g, "a", tensor.Float64, 2), nn.Input(g, "b", tensor.Float64, 2)
+			half, err := op.MovingAverage(a, b, 0.5)
+			if err != nil {
+				t.Fatal(err)
+			}
+			moved, err := op.MovingAverage(map[string]*gorgonia.Node{"a": a, "b": b}[to], half, 0.5)
+			if err != nil {
+				t.Fatal(err)
+			}
+			common, apart = append(common, half.Op().(op.Keeper)), append(apart, moved.Op().(op.Keeper))
+			loss, err := gorgonia.Sum(half)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return engine.Update{
+				Name: to, Inputs: []export.Port{{Name: "a", Node: a}, {Name: "b", Node: b}},
+				Loss: loss, New: []export.Port{{Name: to, Node: moved}},
+			}
+		}
+		p, err := engine.NewTape(engine.Step{Updates: []engine.Update{update("a"), update("b")}, Simultaneous: simultaneous}, state)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := map[bool][]float64{true: {2, 6, 3, 5}, false: {2, 6.5, 3.125, 5.65625}}[simultaneous]
+		var got []float64
+		for range 2 {
+			if _, err := p.Run(nil); err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, state["a"].Float64s()[0], state["b"].Float64s()[0])
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("simultaneous %t: a and b after each step (-want +got):\n%s", simultaneous, diff)
+		}
+		if shared := common[0].Last() == common[1].Last(); shared != simultaneous || apart[0].Last() == apart[1].Last() {
+			t.Errorf("simultaneous %t: shared %t", simultaneous, shared)
+		}
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestTapeErrors(t *testing.T) {
 	for _, c := range []struct {
 		name   string

@@ -41,6 +41,8 @@ type operator struct {
 	out   hm.Type
 	y     *tensor.Dense // the output's buffer
 	last  gorgonia.Value
+	// leader computes the same before; nil for an operator that computes itself.
+	leader Keeper
 }
 
 // newOperator describes an operator by its name, a value that holds all its
@@ -140,6 +142,13 @@ func (o *operator) Hashcode() uint32 {
 // overwrites it.
 func (o *operator) Last() gorgonia.Value { return o.last }
 
+// Keeper is an operator that keeps what it computed, as all of this package do.
+type Keeper interface{ Last() gorgonia.Value }
+
+// Follow makes the operator return what another kept instead of computing it
+// again. The other must compute the same of the same values, and run first.
+func (o *operator) Follow(leader Keeper) { o.leader = leader }
+
 func (o *operator) base() *operator { return o }
 
 // run is Do for every operator: it checks the operands' shapes, which the tape
@@ -152,6 +161,10 @@ func run(o implementation, in []gorgonia.Value, f32 kernel[float32], f64 kernel[
 		}
 	}()
 	b := o.base()
+	if b.leader != nil {
+		b.last = b.leader.Last()
+		return b.last, nil
+	}
 	dt, err := check(b, in)
 	if err != nil {
 		return nil, err
