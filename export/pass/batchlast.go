@@ -424,6 +424,9 @@ func (p *batchLast) inLast(name string) string {
 	scope := name + "/batchlast"
 	switch {
 	case pic.positions() == 1:
+		if len(dims) > 2 { // a picture of one pixel
+			x = p.reshape(scope, x, 0, channels)
+		}
 		x = p.transpose(scope, x, 1, 0)
 	case block == 1:
 		x = p.transpose(scope, p.reshape(scope, x, 0, channels, pic.positions()), 2, 1, 0)
