@@ -54,12 +54,7 @@ func (p *batchLast) turn(v *onnxpb.ValueInfoProto) (*onnxpb.ValueInfoProto, []in
 	pic, dims := p.pictures[v.Name].root(), p.shapes[v.Name]
 	features := product(dims[1:])
 	channels := features / pic.positions()
-	var rows []int
-	for _, position := range pic.order() {
-		for c := range channels {
-			rows = append(rows, c*pic.positions()+position)
-		}
-	}
+	rows := pic.features(channels)
 	v = proto.Clone(v).(*onnxpb.ValueInfoProto)
 	shape := v.Type.GetTensorType().Shape
 	shape.Dim = []*onnxpb.TensorShapeProto_Dimension{
@@ -119,6 +114,17 @@ func (p *picture) order() []int {
 			for i := range p.block * p.block {
 				order = append(order, (y+i/p.block)*p.width+x+i%p.block)
 			}
+		}
+	}
+	return order
+}
+
+// features lists the features, counted as channels, rows, columns, as they lie:
+// position by position.
+func (p *picture) features(channels int) (order []int) {
+	for _, position := range p.order() {
+		for c := range channels {
+			order = append(order, c*p.positions()+position)
 		}
 	}
 	return order
@@ -367,7 +373,9 @@ func (p *batchLast) elementwise(n *onnxpb.NodeProto) bool {
 		case p.batch[name] && len(dims) == len(out) && product(dims[1:]) == 1:
 			in[i] = p.inLast(name)
 		case !p.batch[name] && product(dims) == out[1] && (len(dims) == len(out)-1 || len(dims) == len(out) && dims[0] == 1):
-			in[i] = p.features(n.Name, p.inPlain(name), nil, p.pictures[n.Output[0]].root(), len(out) == 2, 1)
+			in[i] = p.laid(n.Name, p.inPlain(name), nil, p.pictures[n.Output[0]].root(), len(out) == 2, 1)
+		case !p.batch[name] && len(dims) == len(out) && dims[0] == 1 && slices.Equal(dims[1:], out[1:]):
+			in[i] = p.laid(n.Name, p.inPlain(name), nil, p.pictures[n.Output[0]].root(), true, 1)
 		default:
 			return false
 		}
@@ -376,10 +384,10 @@ func (p *batchLast) elementwise(n *onnxpb.NodeProto) bool {
 	return true
 }
 
-// features lays an axis of features, or with flat false one of channels, out
+// laid lays an axis of features, or with flat false one of channels, out
 // as [positions, channels] between other axes: a value of shape before,
 // features becomes before, positions·channels (or 1, channels), after.
-func (p *batchLast) features(scope, x string, before []int, pic *picture, flat bool, after ...int) string {
+func (p *batchLast) laid(scope, x string, before []int, pic *picture, flat bool, after ...int) string {
 	shape := slices.Concat(before, []int{-1})
 	if flat && pic.positions() > 1 {
 		x = p.reorder(scope, x, before, pic, false)
@@ -530,61 +538,88 @@ func (p *batchLast) gemm(n *onnxpb.NodeProto) bool {
 	if !p.batch[x] || p.batch[w] || p.pictures[x].root().bad || attribute(n, "alpha") != nil || attribute(n, "beta") != nil {
 		return false
 	}
-	features := []int{p.shapes[x][1], p.shapes[out][1]}
-	pics := []*picture{p.pictures[x].root(), p.pictures[out].root()}
+	biased := len(n.Input) > 2 && n.Input[2] != ""
+	if biased && (p.batch[n.Input[2]] || !slices.Equal(p.shapes[n.Input[2]], p.shapes[out][1:])) {
+		return false
+	}
 	transB := intAttribute(n, "transB", 0) != 0
+	weight := p.inPlain(w)
+	xs, ys := p.side(x, p.shapes[out][1]), p.side(out, p.shapes[x][1])
 	if transB {
-		slices.Reverse(features)
-		slices.Reverse(pics)
+		weight = p.kernelOf(n.Name, weight, ys, xs, false)
+	} else {
+		weight = p.kernelOf(n.Name, weight, xs, ys, false)
 	}
-	weight := p.kernelOf(n.Name, p.inPlain(w), features, pics, false)
-	if transB {
-		slices.Reverse(features)
-		slices.Reverse(pics)
-	}
-	in := []string{weight, p.reshape(n.Name, p.inLast(x), features[0], -1)}
-	if len(n.Input) > 2 && n.Input[2] != "" {
-		bias := n.Input[2]
-		if p.batch[bias] || !slices.Equal(p.shapes[bias], features[1:]) {
-			return false
-		}
-		b := p.inPlain(bias)
-		if pics[1].positions() > 1 {
-			b = p.reorder(n.Name, b, nil, pics[1], false)
+	in := []string{weight, p.columns(n.Name, xs)}
+	if biased {
+		b := p.inPlain(n.Input[2])
+		if ys.weight {
+			b = p.reorder(n.Name, b, nil, ys.picture, false)
 		}
 		in = append(in, p.reshape(n.Name, b, -1, 1))
 	}
 	y := p.add(n.Name, "Gemm", in, intOf("transA", flag(!transB)))
-	p.last[out] = p.reshape(n.Name, y, pics[1].positions(), features[1]/pics[1].positions(), -1)
+	channels := ys.features / ys.positions()
+	if ys.positions() > 1 && !ys.weight {
+		y = p.add(n.Name, "Gather", []string{y, p.builder.ints(ys.picture.features(channels)...)})
+	}
+	p.last[out] = p.reshape(n.Name, y, ys.positions(), channels, -1)
 	return true
 }
 
 // sumOverBatch is x' y, a weight's gradient.
 func (p *batchLast) sumOverBatch(n *onnxpb.NodeProto) bool {
 	x, y, out := n.Input[0], n.Input[1], n.Output[0]
-	if !p.batch[y] || len(n.Input) > 2 || intAttribute(n, "transB", 0) != 0 || attribute(n, "alpha") != nil {
+	if !p.batch[y] || len(n.Input) > 2 || intAttribute(n, "transB", 0) != 0 || attribute(n, "alpha") != nil ||
+		p.pictures[x].root().bad || p.pictures[y].root().bad {
 		return false
 	}
-	features := []int{p.shapes[x][1], p.shapes[y][1]}
-	pics := []*picture{p.pictures[x].root(), p.pictures[y].root()}
-	if pics[0].bad || pics[1].bad {
-		return false
-	}
-	w := p.add(n.Name, "Gemm", []string{
-		p.reshape(n.Name, p.inLast(x), features[0], -1), p.reshape(n.Name, p.inLast(y), features[1], -1),
-	}, intOf("transB", 1))
-	p.plain[out] = p.kernelOf(n.Name, w, features, pics, true)
+	xs, ys := p.side(x, p.shapes[y][1]), p.side(y, p.shapes[x][1])
+	w := p.add(n.Name, "Gemm", []string{p.columns(n.Name, xs), p.columns(n.Name, ys)}, intOf("transB", 1))
+	p.plain[out] = p.kernelOf(n.Name, w, xs, ys, true)
 	return true
+}
+
+// side is one side of a dense layer: a value of so many features for each
+// example.
+type side struct {
+	value    string
+	features int
+	*picture
+	// weight: the positions' order is met by the weight; otherwise by moving
+	// whole rows of examples.
+	weight bool
+}
+
+// side chooses by what is moved, for a weight with so many features on its
+// other side. ONNX Runtime moves single numbers at a sixteenth of the speed of
+// rows.
+func (p *batchLast) side(value string, others int) side {
+	dims, pic := p.shapes[value], p.pictures[value].root()
+	return side{value, dims[1], pic, pic.positions() > 1 && (dims[0] == unknown || 16*others < dims[0])}
+}
+
+// columns is a value of a dense layer as [features, batch].
+func (p *batchLast) columns(scope string, s side) string {
+	x := p.reshape(scope, p.inLast(s.value), s.features, -1)
+	if s.positions() == 1 || s.weight {
+		return x
+	}
+	at := make([]int, s.features)
+	for i, feature := range s.picture.features(s.features / s.positions()) {
+		at[feature] = i
+	}
+	return p.add(scope, "Gather", []string{x, p.builder.ints(at...)})
 }
 
 // kernelOf reorders rows and columns of a dense layer's weight as the features
 // lie, or back.
-func (p *batchLast) kernelOf(scope, w string, features []int, pics []*picture, back bool) string {
-	if pics[0].positions() > 1 {
-		w = p.reshape(scope, p.reorderRows(scope, w, features[1], pics[0], back), features...)
+func (p *batchLast) kernelOf(scope, w string, rows, columns side, back bool) string {
+	if rows.weight {
+		w = p.reshape(scope, p.reorderRows(scope, w, columns.features, rows.picture, back), rows.features, columns.features)
 	}
-	if pics[1].positions() > 1 {
-		w = p.reorder(scope, w, features[:1], pics[1], back)
+	if columns.weight {
+		w = p.reorder(scope, w, []int{rows.features}, columns.picture, back)
 	}
 	return w
 }

@@ -61,7 +61,7 @@ func (r *rewriter) product(n *onnxpb.NodeProto, a, b string) {
 }
 
 // finish gives the graph the nodes added, each before its first reader, and
-// removes what nothing needs any more.
+// removes what stands twice or what nothing needs any more.
 func (r *rewriter) finish(m *onnxpb.ModelProto) {
 	added := map[string]*onnxpb.NodeProto{}
 	for _, n := range r.graph.Node {
@@ -82,5 +82,5 @@ func (r *rewriter) finish(m *onnxpb.ModelProto) {
 		place(n)
 	}
 	m.Graph.Node, m.Graph.Initializer = nodes, r.graph.Initializer
-	Prune(m)
+	Dedupe(m)
 }
