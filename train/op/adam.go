@@ -27,7 +27,7 @@ type secondMoment struct {
 	decay float64
 }
 
-// adamStep is w'. ONNX: Sqrt, Add, Mul, Div, Sub.
+// adamStep is w'. ONNX: Sqrt, Add, Div, Mul, Sub.
 type adamStep struct {
 	operator
 	epsilon float64
@@ -82,8 +82,9 @@ func (o *adamStep) Do(in ...gorgonia.Value) (gorgonia.Value, error) {
 
 func (o *adamStep) Lower(l *export.Lowering) error {
 	deviation := l.Add("Add", []string{l.Add("Sqrt", []string{l.Input(2)}), l.Scalar("epsilon", o.epsilon)})
-	scaled := l.Add("Mul", []string{l.Input(1), l.Input(3)})
-	return l.Output("Sub", []string{l.Input(0), l.Add("Div", []string{scaled, deviation})})
+	// Multiplied last, the rate needs no array of its own.
+	direction := l.Add("Div", []string{l.Input(1), deviation})
+	return l.Output("Sub", []string{l.Input(0), l.Add("Mul", []string{direction, l.Input(3)})})
 }
 
 func secondMomentKernel[F float](decay float64) kernel[F] {
@@ -91,8 +92,9 @@ func secondMomentKernel[F float](decay float64) kernel[F] {
 		v, g := in[0].data, in[1].data
 		decay, rest := F(decay), F(1-decay)
 		parallel(len(v), elementGrain, func(from, to int) {
-			for i := from; i < to; i++ {
-				y.data[i] = decay*v[i] + rest*g[i]*g[i]
+			y, g := y.data[from:to], g[from:to]
+			for i, v := range v[from:to] {
+				y[i] = decay*v + rest*g[i]*g[i]
 			}
 		})
 	}
@@ -103,8 +105,9 @@ func adamStepKernel[F float](epsilon float64) kernel[F] {
 		w, m, v, rate := in[0].data, in[1].data, in[2].data, in[3].data[0]
 		epsilon := F(epsilon)
 		parallel(len(w), elementGrain, func(from, to int) {
-			for i := from; i < to; i++ {
-				y.data[i] = w[i] - rate*m[i]/(sqrt(v[i])+epsilon)
+			y, m, v := y.data[from:to], m[from:to], v[from:to]
+			for i, w := range w[from:to] {
+				y[i] = w - rate*m[i]/(sqrt(v[i])+epsilon)
 			}
 		})
 	}

@@ -64,8 +64,9 @@ func dropoutKernel[F float](rate float64) kernel[F] {
 	return func(y array[F], in []array[F]) {
 		x, mask, scale := in[0].data, in[1].bytes, F(1/(1-rate))
 		parallel(len(x), elementGrain, func(from, to int) {
-			for i := from; i < to; i++ {
-				y.data[i] = x[i] * F(mask[i]) * scale
+			y, mask := y.data[from:to], mask[from:to]
+			for i, x := range x[from:to] {
+				y[i] = x * F(mask[i]) * scale
 			}
 		})
 	}

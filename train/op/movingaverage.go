@@ -52,8 +52,9 @@ func movingAverageKernel[F float](decay float64) kernel[F] {
 		old, x := in[0].data, in[1].data
 		decay, rest := F(decay), F(1-decay)
 		parallel(len(x), elementGrain, func(from, to int) {
-			for i := from; i < to; i++ {
-				y.data[i] = decay*old[i] + rest*x[i]
+			y, old := y.data[from:to], old[from:to]
+			for i, x := range x[from:to] {
+				y[i] = decay*old[i] + rest*x
 			}
 		})
 	}
