@@ -25,7 +25,7 @@ import (
 // in any order, become [features, batch], and rows tells for each the order of
 // its features, counted as they lay in the model.
 func BatchLast(m *onnxpb.ModelProto, turned ...string) (rows map[string][]int) {
-	if plain(m) != nil {
+	if !known(m) {
 		return nil
 	}
 	p := newBatchLast(m.Graph)
@@ -76,6 +76,7 @@ type batchLast struct {
 	ints      map[string][]int // the values of constant lists
 	producers map[string]*onnxpb.NodeProto
 	batch     map[string]bool              // values whose first axis is the batch
+	late      map[string]bool              // of these, what was known as such only after its node
 	pictures  map[string]*picture          // of values with a batch
 	convs     map[*onnxpb.NodeProto]recipe // the nodes that end a fast convolution
 	skip      map[*onnxpb.NodeProto]bool   // computed by another node
@@ -135,14 +136,14 @@ func newBatchLast(g *onnxpb.GraphProto) *batchLast {
 	s.run(g)
 	p := &batchLast{
 		builder: newBuilder(g), source: g, shapes: s.known, ints: s.ints,
-		producers: map[string]*onnxpb.NodeProto{}, batch: map[string]bool{}, pictures: map[string]*picture{},
+		producers: map[string]*onnxpb.NodeProto{}, batch: map[string]bool{}, late: map[string]bool{}, pictures: map[string]*picture{},
 		convs: map[*onnxpb.NodeProto]recipe{}, skip: map[*onnxpb.NodeProto]bool{},
 		plain: map[string]string{}, last: map[string]string{},
 	}
 	for _, v := range g.Input {
 		p.plain[v.Name] = v.Name
 		dims := v.Type.GetTensorType().GetShape().GetDim()
-		if len(dims) > 1 && (p.shapes[v.Name][0] == unknown || dims[0].Denotation == DataBatch) {
+		if batched(p.shapes[v.Name]) && (p.shapes[v.Name][0] == unknown || dims[0].Denotation == DataBatch) {
 			p.mark(v.Name)
 		}
 	}
@@ -157,6 +158,11 @@ func newBatchLast(g *onnxpb.GraphProto) *batchLast {
 	}
 	p.choose()
 	return p
+}
+
+// batched reports a batch of vectors or pictures of a known size.
+func batched(dims []int) bool {
+	return (len(dims) == 2 || len(dims) == 4) && !slices.Contains(dims[1:], unknown)
 }
 
 // mark says that a value's first axis is the batch.
@@ -189,7 +195,7 @@ func (p *batchLast) unite(a, b string) {
 // lies alike.
 func (p *batchLast) classify(n *onnxpb.NodeProto) {
 	out := p.shapes[n.Output[0]]
-	if len(out) < 2 || n.Domain != "" {
+	if !batched(out) || n.Domain != "" {
 		return
 	}
 	name := n.Output[0]
@@ -209,6 +215,7 @@ func (p *batchLast) classify(n *onnxpb.NodeProto) {
 			}
 			if !p.batch[in] { // a constant for each example
 				p.mark(in)
+				p.late[in] = true
 			}
 			p.unite(name, in)
 		}
@@ -330,7 +337,7 @@ func (p *batchLast) lastForm(n *onnxpb.NodeProto) bool {
 		return p.sumOverBatch(n)
 	case (n.OpType == "ReduceMean" || n.OpType == "ReduceSum") && p.batch[n.Input[0]]:
 		return p.reduce(n)
-	case !p.batch[name] || p.pictures[name].root().bad:
+	case !p.batch[name] || p.late[name] || p.pictures[name].root().bad:
 		return false
 	case slices.Contains(elementwise, n.OpType):
 		return p.elementwise(n)
@@ -366,13 +373,13 @@ func (p *batchLast) elementwise(n *onnxpb.NodeProto) bool {
 		switch {
 		case name == "" || product(dims) == 1 && len(dims) <= 1:
 			in[i] = name
-		case product(dims) == 1:
-			in[i] = p.reshape(n.Name, p.inPlain(name), 1)
 		case p.batch[name] && slices.Equal(dims, out):
 			in[i] = p.inLast(name)
 		case p.batch[name] && len(dims) == len(out) && product(dims[1:]) == 1:
 			in[i] = p.inLast(name)
-		case !p.batch[name] && product(dims) == out[1] && (len(dims) == len(out)-1 || len(dims) == len(out) && dims[0] == 1):
+		case product(dims) == 1:
+			in[i] = p.reshape(n.Name, p.inPlain(name), 1)
+		case !p.batch[name] && product(dims) == out[1] && len(dims) >= len(out)-1 && dims[len(dims)-len(out)+1] == out[1]:
 			in[i] = p.laid(n.Name, p.inPlain(name), nil, p.pictures[n.Output[0]].root(), len(out) == 2, 1)
 		case !p.batch[name] && len(dims) == len(out) && dims[0] == 1 && slices.Equal(dims[1:], out[1:]):
 			in[i] = p.laid(n.Name, p.inPlain(name), nil, p.pictures[n.Output[0]].root(), true, 1)

@@ -11,7 +11,7 @@ import "github.com/gantrain/gantrain/export/onnxpb"
 // The gradient is of the form that [Slope] writes. Without one the forward pass
 // stays: the factor alone costs more.
 func Gate(m *onnxpb.ModelProto) error {
-	if plain(m) != nil {
+	if !known(m) {
 		return nil
 	}
 	r := newRewriter(m.Graph)

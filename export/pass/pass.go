@@ -5,6 +5,7 @@ package pass
 
 import (
 	"fmt"
+	"slices"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -33,6 +34,28 @@ func plain(m *onnxpb.ModelProto) error {
 		}
 	}
 	return nil
+}
+
+// known reports a model whose operators mean what the passes for speed know
+// them by: those of opset 13 to 17, on float32.
+func known(m *onnxpb.ModelProto) bool {
+	if plain(m) != nil {
+		return false
+	}
+	for _, o := range m.OpsetImport {
+		if o.Domain == "" && (o.Version < 13 || o.Version > 17) {
+			return false
+		}
+	}
+	other := func(t int32) bool {
+		switch onnxpb.TensorProto_DataType(t) {
+		case onnxpb.TensorProto_DOUBLE, onnxpb.TensorProto_FLOAT16, onnxpb.TensorProto_BFLOAT16:
+			return true
+		}
+		return false
+	}
+	return !slices.ContainsFunc(m.Graph.Input, func(v *onnxpb.ValueInfoProto) bool { return other(v.Type.GetTensorType().GetElemType()) }) &&
+		!slices.ContainsFunc(m.Graph.Initializer, func(t *onnxpb.TensorProto) bool { return other(t.DataType) })
 }
 
 // inputs returns the names of a graph's inputs. An initializer of such a name

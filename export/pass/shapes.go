@@ -151,7 +151,7 @@ func broadcast(in [][]int) []int {
 }
 
 func (s *shaper) conv(n *onnxpb.NodeProto, x, w []int) []int {
-	if len(x) != 4 || len(w) != 4 {
+	if len(x) != 4 || len(w) != 4 || slices.Contains(x[2:], unknown) || slices.Contains(w, unknown) || attribute(n, "auto_pad") != nil {
 		return nil
 	}
 	pads, strides, dilations := geometry(n)
@@ -163,7 +163,8 @@ func (s *shaper) conv(n *onnxpb.NodeProto, x, w []int) []int {
 }
 
 func (s *shaper) convTranspose(n *onnxpb.NodeProto, x, w []int) []int {
-	if len(x) != 4 || len(w) != 4 || len(intsAttribute(n, "output_shape")) > 0 {
+	if len(x) != 4 || len(w) != 4 || slices.Contains(x[2:], unknown) || slices.Contains(w, unknown) ||
+		attribute(n, "auto_pad") != nil || attribute(n, "output_shape") != nil {
 		return nil
 	}
 	pads, strides, dilations := geometry(n)
@@ -171,7 +172,7 @@ func (s *shaper) convTranspose(n *onnxpb.NodeProto, x, w []int) []int {
 	if rest == nil {
 		rest = []int{0, 0}
 	}
-	out := []int{x[0], w[1], 0, 0}
+	out := []int{x[0], w[1] * intAttribute(n, "group", 1), 0, 0}
 	for i := range 2 {
 		out[2+i] = (x[2+i]-1)*strides[i] + (w[2+i]-1)*dilations[i] + 1 + rest[i] - pads[i] - pads[2+i]
 	}
@@ -260,6 +261,9 @@ func (s *shaper) reducedAxes(n *onnxpb.NodeProto, rank int) ([]int, bool) {
 		}
 	}
 	if len(axes) == 0 {
+		if intAttribute(n, "noop_with_empty_axes", 0) != 0 {
+			return nil, false
+		}
 		for i := range rank {
 			axes = append(axes, i)
 		}

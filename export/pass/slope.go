@@ -11,7 +11,7 @@ import "github.com/gantrain/gantrain/export/onnxpb"
 // is beyond both bounds; only below 1e-38 does the slope differ. The slope of
 // one x serves all gradients that go through it.
 func Slope(m *onnxpb.ModelProto) error {
-	if plain(m) != nil {
+	if !known(m) {
 		return nil
 	}
 	r := newRewriter(m.Graph)
