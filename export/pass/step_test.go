@@ -219,12 +219,20 @@ func TestStep(t *testing.T) {
 // difference is the largest difference by the largest value.
 func difference(got, want *tensor.Dense) float64 {
 	largest, worst := 0.0, 0.0
-	a, b := got.Data().([]float32), want.Data().([]float32)
+	a, b := floats(got), floats(want)
 	for i := range a {
 		worst = math.Max(worst, math.Abs(float64(a[i])-float64(b[i])))
 		largest = math.Max(largest, math.Abs(float64(b[i])))
 	}
 	return worst / largest
+}
+
+// floats gives the numbers of an array, of which one alone comes as such.
+func floats(v *tensor.Dense) []float32 {
+	if x, ok := v.Data().(float32); ok {
+		return []float32{x}
+	}
+	return v.Data().([]float32)
 }
 
 func count(m *onnxpb.ModelProto, opType string) int {
