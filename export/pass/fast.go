@@ -18,6 +18,9 @@ type Pass struct {
 var All = []Pass{
 	{"slope", Slope},
 	{"gate", Gate},
+	{"rectified", Rectified},
+	{"absorb", Absorb},
+	{"transposed", Transposed},
 }
 
 // Fast makes a model faster on ONNX Runtime's CPU provider by the given passes,
