@@ -112,9 +112,9 @@ func fillNoise(dst []float32, l arch.Latent, seed, stream, first uint64) {
 	}
 }
 
-// maskDraw draws a dropout mask: 0 with probability rate, to the nearest 2^-16,
-// and 1 else. The decisions for a feature of all examples come from blocks of
-// the counter that are its own, so that features can be drawn in any order.
+// maskDraw draws a dropout mask: 0 with probability rate and 1 else. The
+// decisions for a feature of all examples come from a generator of its own, so
+// that features can be drawn in any order.
 type maskDraw struct {
 	rate               float64
 	seed, stream, step uint64
@@ -140,33 +140,53 @@ func (m maskDraw) fillRows(dst []uint8, order []int) {
 	}
 }
 
-// feature decides for a feature of all examples: four decisions from each
-// random word, 16 from a block of the counter.
+// feature decides for a feature of all examples, 64 at a time.
 func (m maskDraw) feature(dst []uint8, f int) {
-	const perBlock, blocks = 16, 16 // at a time
-	var words [4 * blocks]uint64
-	var kept [perBlock * blocks]uint8
-	dropped := uint64(m.rate*(1<<16) + 0.5)
-	used := (m.batch + perBlock - 1) / perBlock
-	for block := 1 + f*used; len(dst) > 0; block += blocks {
-		n := min(blocks, (len(dst)+perBlock-1)/perBlock)
-		latent.Blocks(words[:4*n], [2]uint64{m.seed, m.stream}, [4]uint64{uint64(block), 0, m.step, 1})
-		for i, w := range words[:4*n] {
-			binary.LittleEndian.PutUint32(kept[4*i:], decide(w, dropped))
+	random := splitMix(latent.Philox([2]uint64{m.seed, m.stream}, [4]uint64{uint64(f), 0, m.step, 1})[0])
+	dropped := uint64(m.rate * (1 << 64))
+	for len(dst) > 0 {
+		var kept [64]uint8
+		drop := random.below(dropped)
+		for i := range 8 {
+			binary.LittleEndian.PutUint64(kept[8*i:], keep[uint8(drop>>(8*i))])
 		}
-		dst = dst[copy(dst, kept[:perBlock*n]):]
+		dst = dst[copy(dst, kept[:]):]
 	}
 }
 
-// decide compares the four 16-bit parts of a random word with the number of
-// their values that drop, 0 to 2^16, without a branch: byte i is 1 if part i is
-// not below it. Every other part in a lane of 32 bits, the sum of a part and
-// 2^16-dropped carries into bit 16 just then.
-func decide(word, dropped uint64) uint32 {
-	const lanes = 1<<32 | 1
-	add := (1<<16 - dropped) * lanes
-	even := (word&(0xffff*lanes) + add) >> 16 & lanes
-	odd := (word>>16&(0xffff*lanes) + add) >> 16 & lanes
-	bytes := even | odd<<8 // at bits 0, 8, 32 and 40
-	return uint32(bytes | bytes>>16)
+// keep spreads the bits of a byte over the bytes of a word, the other way round:
+// byte i is 1 where bit i is 0.
+var keep = func() (table [256]uint64) {
+	for bits := range table {
+		for i := range 8 {
+			table[bits] |= uint64(1-bits>>i&1) << (8 * i)
+		}
+	}
+	return table
+}()
+
+// splitMix is the state of a SplitMix64 generator: a third of Philox' cost for
+// each word, and a step of a DCGAN wants ten million decisions.
+// Steele, Lea, Flood 2014, https://doi.org/10.1145/2660193.2660195
+type splitMix uint64
+
+func (s *splitMix) next() uint64 {
+	*s += 0x9e3779b97f4a7c15
+	z := uint64(*s)
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	return z ^ z>>31
+}
+
+// below compares 64 random numbers with a limit, both parts of 2^64: bit i is
+// set if number i is below it. A word of the generator holds one bit of each
+// number, the highest first; after eight or so all are decided.
+func (s *splitMix) below(limit uint64) (below uint64) {
+	for open := ^uint64(0); open != 0 && limit != 0; limit <<= 1 {
+		bits := s.next()
+		fits := uint64(int64(limit) >> 63) // all ones where the limit's bit is 1
+		below |= open & fits &^ bits
+		open &= ^(bits ^ fits)
+	}
+	return below
 }

@@ -106,28 +106,61 @@ func TestRealImagesAreThoseAskedFor(t *testing.T) {
 	}
 }
 
-// Decision i for a feature is part i%4, of 16 bits, of word i/4 of its blocks.
-func TestMaskIsThatOfItsCounters(t *testing.T) {
-	for _, rate := range []float64{0, 0.3, 0.5, 0.999999} { // the last rounds to all
+// A feature's decisions, 64 at a time, compare binary fractions with the rate,
+// digit by digit: number i's digits are bit i of successive random words, which
+// are asked for until every number is told from the rate.
+func TestMaskIsThatOfItsNumbers(t *testing.T) {
+	for _, rate := range []float64{0, 0.3, 0.5, 0.999999} {
 		got := make([]uint8, 1003)
 		maskDraw{rate, 9, 130, 7, len(got)}.fill(got)
-		want := make([]uint8, len(got))
-		for i := range want {
-			words := latent.Philox([2]uint64{9, 130}, [4]uint64{uint64(i/16) + 1, 0, 7, 1})
-			if part := uint16(words[i/4%4] >> (16 * (i % 4))); float64(part) >= math.Round(rate*65536) {
-				want[i] = 1
+		random := splitMix(latent.Philox([2]uint64{9, 130}, [4]uint64{0, 0, 7, 1})[0])
+		want := make([]uint8, 0, 16*64)
+		for range 16 {
+			var decided [64]bool
+			var kept [64]uint8
+			left := 64
+			rest := rate
+			for left > 0 && rest > 0 { // all digits of the rate behind these are 0: none is below
+				word := random.next()
+				rest *= 2
+				digit := uint64(rest)
+				rest -= float64(digit)
+				for i := range kept {
+					if bit := word >> i & 1; !decided[i] && bit != digit {
+						decided[i] = true
+						kept[i] = uint8(bit)
+						left--
+					}
+				}
 			}
+			for i := range kept {
+				if !decided[i] { // equal to the rate, so not below it
+					kept[i] = 1
+				}
+			}
+			want = append(want, kept[:]...)
 		}
-		if diff := cmp.Diff(want, got); diff != "" {
+		if diff := cmp.Diff(want[:len(got)], got); diff != "" {
 			t.Errorf("rate %g (-want +got):\n%s", rate, diff)
 		}
 	}
 }
 
-// A mask is the same whichever way it is laid out: the decisions of feature f
-// begin at its own block.
+// The numbers that Vigna's reference implementation gives for the seed 1234567.
+// https://prng.di.unimi.it/splitmix64.c
+func TestSplitMix(t *testing.T) {
+	s := splitMix(1234567)
+	for _, want := range []uint64{6457827717110365317, 3203168211198807973, 9817491932198370423, 4593380528125082431, 16408922859458223821} {
+		if got := s.next(); got != want {
+			t.Errorf("%d, want %d", got, want)
+		}
+	}
+}
+
+// A mask is the same whichever way it is laid out, and a feature's decisions
+// are the same however many features there are.
 func TestMaskLayouts(t *testing.T) {
-	const batch, features = 35, 6 // three blocks a feature
+	const batch, features = 70, 6
 	draw := maskDraw{0.5, 9, 130, 7, batch}
 	first := make([]uint8, batch*features)
 	draw.fill(first)
@@ -135,16 +168,16 @@ func TestMaskLayouts(t *testing.T) {
 	last := make([]uint8, len(first))
 	draw.fillRows(last, order)
 	for i, f := range order {
-		for b := range batch {
-			words := latent.Philox([2]uint64{9, 130}, [4]uint64{uint64(1 + 3*f + b/16), 0, 7, 1})
-			want := uint8(0)
-			if uint16(words[b/4%4]>>(16*(b%4))) >= 1<<15 {
-				want = 1
-			}
+		alone := make([]uint8, batch)
+		draw.fillRows(alone, []int{f})
+		for b, want := range alone {
 			if last[i*batch+b] != want || first[b*features+f] != want {
 				t.Fatalf("feature %d of example %d: %d with the batch last, %d with it first, want %d",
 					f, b, last[i*batch+b], first[b*features+f], want)
 			}
+		}
+		if i > 0 && bytes.Equal(alone, last[:batch]) {
+			t.Errorf("features %d and %d have the same decisions", f, order[0])
 		}
 	}
 }
@@ -152,7 +185,7 @@ func TestMaskLayouts(t *testing.T) {
 // Masks of 0 and 1, dropping their layer's share, each its own, new at each
 // step.
 func TestMasks(t *testing.T) {
-	const n = 3<<14 + 5 // no whole block at the end
+	const n = 3<<14 + 5 // no 64 at the end
 	seen := map[string]bool{}
 	for _, rate := range []float64{0.3, 0.5, 0.01} {
 		for _, place := range [][2]uint64{{128, 0}, {128, 1}, {129, 0}} {
@@ -163,7 +196,7 @@ func TestMasks(t *testing.T) {
 				t.Fatalf("a mask holds bytes other than 0 and 1")
 			}
 			deviation := math.Sqrt(rate * (1 - rate) / n)
-			if share := float64(dropped) / n; math.Abs(share-rate) > 5*deviation+0x1p-17 { // and the rate's own rounding
+			if share := float64(dropped) / n; math.Abs(share-rate) > 5*deviation {
 				t.Errorf("rate %g drops %g of the values", rate, share)
 			}
 			again := make([]uint8, n)
@@ -180,12 +213,12 @@ func TestMasks(t *testing.T) {
 }
 
 // The decisions are independent: neighbours are both dropped as often as
-// chance has it, whether they come from one random word or from two.
+// chance has it, whether they come from the same random words or not.
 func TestMaskDecisionsAreIndependent(t *testing.T) {
 	const n, rate = 1 << 16, 0.3
 	mask := make([]uint8, n)
 	maskDraw{rate, 1, 128, 0, n}.fill(mask)
-	for _, distance := range []int{1, 3, 4, 16} {
+	for _, distance := range []int{1, 3, 16, 64} {
 		both := 0
 		for i := range n - distance {
 			if mask[i]+mask[i+distance] == 0 {
