@@ -261,6 +261,9 @@ func (p *batchLast) choose() {
 			users[in]++
 		}
 	}
+	for _, v := range p.source.Output {
+		users[v.Name]++
+	}
 	for _, n := range p.source.Node {
 		c, ok := p.convolutionAt(n)
 		if !ok || !p.fits(c) {
