@@ -307,6 +307,45 @@ func sized(m *onnxpb.ModelProto, batch int) *onnxpb.ModelProto {
 	return m
 }
 
+// TestBatchLastKeepsOutputs in between: here what a Slice cuts off a transposed
+// convolution.
+func TestBatchLastKeepsOutputs(t *testing.T) {
+	before := shaped("x[N,4,4,4] w[4,3,5,5]", "y t", "from=1,1 to=7,7 axes=2,3",
+		with("t = ConvTranspose(x, w)", export.Ints("strides", 2, 2), export.Ints("pads", 1, 1, 1, 1)),
+		node("y = Slice(t, from, to, axes)"))
+	after := clone(before)
+	pass.BatchLast(after)
+	if left := convolutions(after); left > 0 {
+		t.Errorf("%d convolutions are left", left)
+	}
+	equal(t, before, after, 3)
+}
+
+// TestPassesTogether: what the engine makes of a step, all passes and BatchLast
+// behind them, and the same without any one of them.
+func TestPassesTogether(t *testing.T) {
+	before, in := step(t, dcgan(), 4)
+	want := run(t, before, in)
+	for i := range len(pass.All) + 1 {
+		passes, name := slices.Clone(pass.All), "all"
+		if i < len(passes) {
+			name = "without " + passes[i].Name
+			passes = slices.Delete(passes, i, i+1)
+		}
+		t.Run(name, func(t *testing.T) {
+			after := clone(before)
+			if err := pass.Fast(after, passes...); err != nil {
+				t.Fatal(err)
+			}
+			rows := pass.BatchLast(after, masks(after)...)
+			if left := convolutions(after); left > 0 {
+				t.Errorf("%d convolutions are left", left)
+			}
+			agree(t, run(t, after, turned(in, rows)), want)
+		})
+	}
+}
+
 // TestBatchLastLeaves alone what isn't its business.
 func TestBatchLastLeaves(t *testing.T) {
 	same := export.Ints("pads", 1, 1, 1, 1)
