@@ -23,7 +23,7 @@ func Gate(m *onnxpb.ModelProto) error {
 	for _, n := range m.Graph.Node {
 		dropped, mask, scale, ok := r.dropout(n)
 		if leaky := r.producer(dropped, "LeakyRelu"); ok && leaky != nil && r.users[dropped] == 1 {
-			g := gate{leaky.Input[0], mask, float64(attribute(leaky, "alpha").GetF()), scale}
+			g := gate{leaky.Input[0], mask, leakyAlpha(leaky), scale}
 			forward[g] = append(forward[g], n)
 		}
 	}

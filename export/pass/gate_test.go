@@ -38,12 +38,28 @@ func gate(out string, slope float64, changed ...string) *onnxpb.ModelProto {
 	for _, n := range m.Graph.Node {
 		switch n.OpType {
 		case "LeakyRelu":
+			if slope == 0 { // by default, with a gradient of ReLU's
+				m.Graph.Initializer = append(m.Graph.Initializer, scalar("none", 0))
+				rename(m, "alpha", "none")
+				continue
+			}
 			n.Attribute = []*onnxpb.AttributeProto{export.Float("alpha", slope)}
 		case "Cast":
 			n.Attribute = []*onnxpb.AttributeProto{export.Int("to", int(onnxpb.TensorProto_FLOAT))}
 		}
 	}
 	return m
+}
+
+// rename lets all nodes read another value.
+func rename(m *onnxpb.ModelProto, from, to string) {
+	for _, n := range m.Graph.Node {
+		for i, name := range n.Input {
+			if name == from {
+				n.Input[i] = to
+			}
+		}
+	}
 }
 
 // gateFeed has every sign of x kept and dropped.
@@ -92,6 +108,7 @@ func TestGateLeaves(t *testing.T) {
 		changed   []string
 	}{
 		{"slopes that differ", "y dx", 0.3, nil},
+		{"a slope by default, which is 0.01", "y dx", 0, nil},
 		{"scales that differ", "y dx", 0.2, []string{"kept = Mul(k, other)"}},
 		{"without a gradient", "y k", 0.2, nil},
 		{"activations are an output", "y dx a", 0.2, nil},

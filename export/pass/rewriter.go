@@ -33,8 +33,9 @@ func newRewriter(g *onnxpb.GraphProto) *rewriter {
 	for _, v := range g.Output {
 		r.users[v.Name]++
 	}
+	given := inputs(g)
 	for _, t := range g.Initializer {
-		if onnxpb.TensorProto_DataType(t.DataType) == onnxpb.TensorProto_FLOAT && len(t.Dims) == 0 && len(t.RawData) == 4 {
+		if !given[t.Name] && onnxpb.TensorProto_DataType(t.DataType) == onnxpb.TensorProto_FLOAT && len(t.Dims) == 0 && len(t.RawData) == 4 {
 			r.scalars[t.Name] = float64(math.Float32frombits(binary.LittleEndian.Uint32(t.RawData)))
 		}
 	}

@@ -25,7 +25,11 @@ func (s *shaper) run(g *onnxpb.GraphProto) {
 		}
 		s.known[v.Name] = dims
 	}
+	given := inputs(g)
 	for _, t := range g.Initializer {
+		if given[t.Name] { // a default, which a caller may replace
+			continue
+		}
 		dims := make([]int, len(t.Dims))
 		for i, d := range t.Dims {
 			dims[i] = int(d)

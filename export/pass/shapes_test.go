@@ -146,6 +146,20 @@ func TestShapes(t *testing.T) {
 	}
 }
 
+// TestShapesDefault: a list that a caller may replace says nothing of a shape.
+func TestShapesDefault(t *testing.T) {
+	m := shaped("a[4,6]", "y", "to=2,12", node("y = Reshape(a, to)"))
+	if got := pass.Shapes(m)["y"]; !slices.Equal(got, []int{2, 12}) {
+		t.Errorf("y is %v", got)
+	}
+	to := vector("to", 2)
+	to.Type.GetTensorType().ElemType = int32(onnxpb.TensorProto_INT64)
+	m.Graph.Input = append(m.Graph.Input, to)
+	if got, ok := pass.Shapes(m)["y"]; ok {
+		t.Errorf("y is %v, by a default", got)
+	}
+}
+
 // fits compares a shape in which -1 stands for the batch.
 func fits(shape []int, got tensor.Shape, batch int) bool {
 	return slices.EqualFunc(shape, got, func(a, b int) bool { return a == b || a == -1 && b == batch })

@@ -117,4 +117,10 @@ func TestSlopeLeaves(t *testing.T) {
 			t.Errorf("%s: rewritten (%v) to %v", c.name, err, text(m))
 		}
 	}
+	m := scalars("x dy", "y", 2, map[string]float32{"zero": 0, "alpha": 0.2}, leaky...)
+	m.Graph.Input = append(m.Graph.Input, vector("alpha"))
+	before := marshal(t, m)
+	if err := pass.Slope(m); err != nil || string(marshal(t, m)) != string(before) {
+		t.Errorf("an alpha that is only a default: rewritten (%v) to %v", err, text(m))
+	}
 }
