@@ -55,6 +55,11 @@ type Options struct {
 	Threads int
 	// Waiting is what those threads do while there is no work for them.
 	Waiting Waiting
+	// Batch is about how many examples a run will have, 0 if that isn't known.
+	// With many, the provider CPU computes convolutions as products of matrices,
+	// which is faster; the results differ by float32 rounding, the session takes
+	// longer to open, and a run may still have any number of examples.
+	Batch int
 	// Profile is an existing folder in which Close leaves what every node took,
 	// for ReadProfile. It slows a run. "" means none.
 	Profile string

@@ -44,8 +44,16 @@ func load(ctx context.Context, name string, model []byte, o Options) (*Session, 
 			outputs[i].Scalar = &p.Dtype
 		}
 	}
-	native, err := ort.NewSession(ctx, model, inputs, outputs,
-		ort.Options{Provider: string(o.Provider), Library: o.Library, Threads: o.Threads, Waiting: o.Waiting, Profile: o.Profile})
+	options := ort.Options{Provider: string(o.Provider), Library: o.Library, Threads: o.Threads, Waiting: o.Waiting, Profile: o.Profile}
+	if o.Batch >= manyExamples && (o.Provider == "" || o.Provider == CPU) {
+		if fast, ok := batchLast(model); ok {
+			if native, err := ort.NewSession(ctx, fast, inputs, outputs, options); err == nil {
+				return &Session{name: name, header: h, native: native}, nil
+			}
+			// The model as it is runs, or its error is the one to tell.
+		}
+	}
+	native, err := ort.NewSession(ctx, model, inputs, outputs, options)
 	if err != nil {
 		return nil, fmt.Errorf("runtime: %s: %w", name, err)
 	}

@@ -37,6 +37,11 @@ func newDiscriminate() *cli.Command {
 	}
 }
 
+// longJudging is from how many pictures on the runtime is told the batch: 0.02
+// ms saved for each of michelucci-dcgan, on two cores, and 0.03 s lost at the
+// start.
+const longJudging = 2048
+
 // judgement is a discriminator's answer to one picture.
 type judgement struct{ logit, probability float64 }
 
@@ -82,6 +87,9 @@ type discriminator struct {
 
 // openDiscriminator loads a discriminator for that many pictures.
 func openDiscriminator(ctx context.Context, path string, o runtime.Options, pictures int, stderr io.Writer) (*discriminator, error) {
+	if pictures >= longJudging {
+		o.Batch = defaultBatch
+	}
 	n, in, err := openNetwork(ctx, path, o, modelinfo.Discriminator, 4, stderr)
 	if err != nil {
 		return nil, err

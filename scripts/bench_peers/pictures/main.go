@@ -71,7 +71,7 @@ func run(ctx context.Context, args []string) error {
 	if err != nil || !(seconds > 0) {
 		return fmt.Errorf("seconds %q: want a number above 0", args[4])
 	}
-	var o runtime.Options
+	o := runtime.Options{Batch: batch}
 	if lanes == 0 { // one for each core
 		lanes, o.Threads = goruntime.GOMAXPROCS(0), 1
 	}
