@@ -90,3 +90,15 @@ func TestBatchOfADamagedModel(t *testing.T) {
 		}
 	}
 }
+
+// A picture too large for any machine is declared by a model of a few bytes: to
+// open it is cheap all the same.
+func TestBatchOfADeclaredSize(t *testing.T) {
+	const side = 1 << 20
+	load(t, serialise(t, &onnxpb.GraphProto{
+		Input:       []*onnxpb.ValueInfoProto{array("x", onnxpb.TensorProto_FLOAT, "batch", 1, side, side)},
+		Output:      []*onnxpb.ValueInfoProto{array("y", onnxpb.TensorProto_FLOAT, "batch", 1, side, side)},
+		Initializer: []*onnxpb.TensorProto{floats("w", []int64{1, 1, 1, 1}, 2)},
+		Node:        []*onnxpb.NodeProto{node("Conv", []string{"x", "w"}, "y")},
+	}), runtime.Options{Batch: 16})
+}

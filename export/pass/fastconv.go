@@ -17,9 +17,31 @@ type recipe struct {
 // that a place sees are gathered.
 const fewTaps = 128
 
+// The constants of a fast form grow with positions and taps, and a file of a few
+// bytes can declare any shape.
+const (
+	maxSide     = 256     // of a picture, a kernel, or the pads
+	maxChannels = 1 << 22 // of one picture times those of the other
+	maxMatrix   = 1 << 22 // elements of a transform
+)
+
+func (c convolution) bounded() bool {
+	for _, pair := range [][2]int{c.large, c.small, c.kernel, c.stride, c.pads} {
+		for _, v := range pair {
+			if v < -maxSide || v > maxSide {
+				return false
+			}
+		}
+	}
+	return min(c.channels.large, c.channels.small) > 0 && c.channels.large <= maxChannels/c.channels.small
+}
+
 // newRecipe chooses a convolution's form by its shapes; false where none of
 // those here is worth its while.
 func newRecipe(c convolution) (recipe, bool) {
+	if !c.bounded() {
+		return recipe{}, false
+	}
 	if c.kernel[0]*c.kernel[1]*c.channels.large <= fewTaps {
 		return recipe{convolution: c, block: 1}, true
 	}
@@ -32,7 +54,7 @@ func newRecipe(c convolution) (recipe, bool) {
 	positions := part[0] * part[1]
 	// A product in a transform moves more memory than one between channels.
 	work := products * (positions*c.phases()*c.channels.large + c.phases()*c.channels.large*c.channels.small + c.small[0]*c.small[1]*c.channels.small)
-	if 3*work > 2*c.direct() {
+	if 3*work > 2*c.direct() || products*max(positions, c.small[0]*c.small[1], c.kernel[0]*c.kernel[1]) > maxMatrix {
 		return recipe{}, false
 	}
 	form := smallDFT(part, c.small, t)
