@@ -107,8 +107,8 @@ func TestProducts(t *testing.T) {
 	}
 }
 
-// TestSmallDFTConstants: what a form adds in rounding errors, it adds by
-// its constants. A tile of Winograd's with as few products has them up to 100.
+// TestSmallDFTConstants: what a form adds in rounding errors, it adds by large
+// constants. This one has none.
 func TestSmallDFTConstants(t *testing.T) {
 	size := [2]int{14, 14}
 	form := smallDFT(size, size, taps{[2]int{-2, -2}, [2]int{2, 2}})

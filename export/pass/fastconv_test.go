@@ -141,6 +141,7 @@ func TestConvolution(t *testing.T) {
 		{same(7, 7, 64, 64, 5, 1, false), true},
 		{same(14, 14, 64, 64, 5, 2, true), true},    // four parts, pads 1 and 2
 		{same(15, 15, 128, 128, 6, 3, false), true}, // nine parts
+		{same(14, 14, 64, 64, 5, 1, false), true},
 		{same(6, 9, 64, 64, 5, 1, true), true},
 		{same(7, 7, 64, 64, 3, 1, true), true},
 		{rectangle(8, 4, 64, 64, [2]int{6, 5}, [2]int{1, 1}, true), true},
@@ -149,6 +150,7 @@ func TestConvolution(t *testing.T) {
 		// that the stride doesn't divide; strides that differ.
 		{same(7, 7, 16, 16, 5, 1, true), false},
 		{same(8, 8, 64, 64, 4, 2, true), false},
+		{same(14, 14, 32, 32, 5, 1, true), false},
 		{same(15, 15, 64, 64, 5, 2, true), false},
 		{rectangle(14, 14, 64, 64, [2]int{5, 5}, [2]int{2, 1}, true), false},
 	} {
