@@ -47,18 +47,29 @@ type Loop struct {
 // offered, by the name of an input, are arrays of the caller that the loop may
 // use instead of making its own, to save memory; whether it does, Input tells.
 // With feedback, runs overwrite them.
-func (s *Session) NewLoop(feedback map[string]string, offered map[string]*tensor.Dense) (*Loop, error) {
-	l, err := s.newLoop(feedback, offered)
+//
+// inPlace are outputs with feedback that a run may write where their inputs lie,
+// instead of into arrays of their own: nothing in the graph may read such an
+// input once the output is computed. A run that fails may then have changed it.
+func (s *Session) NewLoop(feedback map[string]string, offered map[string]*tensor.Dense, inPlace ...string) (*Loop, error) {
+	l, err := s.newLoop(feedback, offered, inPlace)
 	if err != nil {
 		return nil, fmt.Errorf("runtime: %s: %w", s.name, err)
 	}
 	return l, nil
 }
 
-func (s *Session) newLoop(feedback map[string]string, offered map[string]*tensor.Dense) (*Loop, error) {
+func (s *Session) newLoop(feedback map[string]string, offered map[string]*tensor.Dense, inPlace []string) (*Loop, error) {
 	pairs, err := s.header.feedback(feedback)
 	if err != nil {
 		return nil, err
+	}
+	for _, name := range inPlace {
+		i := slices.IndexFunc(pairs, func(f ort.Feedback) bool { return s.header.outputs[f.Output].Name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("output %q, to be written in place, feeds no input", name)
+		}
+		pairs[i].InPlace = true
 	}
 	free := int64(maxLoop)
 	inputs, err := static("input", s.header.inputs, &free)
@@ -169,7 +180,7 @@ func (l *Loop) Output(name string) (*tensor.Dense, error) {
 }
 
 // Run computes the model once; the outputs with feedback are then the inputs.
-// When it fails the inputs are as they were before. When ctx ends, it stops
+// When it fails the inputs are as they were before, unless written in place. When ctx ends, it stops
 // after the operator at work, with an error that wraps ctx.Err().
 func (l *Loop) Run(ctx context.Context) error { return l.failure(l.native.Run(ctx)) }
 

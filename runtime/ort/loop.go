@@ -22,14 +22,20 @@ type Array struct {
 }
 
 // Feedback makes an output the next value of an input, both by position.
-type Feedback struct{ Output, Input int }
+// InPlace, the two are one array: a run overwrites what it reads, and a failed
+// one may have. Only the graph can tell that it is read before. A scalar, which
+// goes by value, is never in place.
+type Feedback struct {
+	Output, Input int
+	InPlace       bool
+}
 
 // ErrLoopClosed is returned by the methods of a loop that has been closed.
 var ErrLoopClosed = errors.New("the loop is closed")
 
 // Loop runs a model again and again in memory that is allocated and bound once.
 // A fed-back input and its output have an array each, which they exchange after
-// every run: nothing is copied. Only Close may be called concurrently.
+// every run, or one for both: nothing is copied. Only Close may be called concurrently.
 type Loop struct {
 	session  *Session
 	feedback []Feedback
@@ -53,20 +59,32 @@ func (s *Session) NewLoop(inputs, outputs []Array, feedback []Feedback) (*Loop, 
 	if l.in, err = newSlots(inputs); err != nil {
 		return nil, err
 	}
-	if l.out, err = newSlots(outputs); err != nil {
+	shared := make([]*slot, len(outputs))
+	for _, f := range feedback {
+		if f.InPlace && len(inputs[f.Input].Shape) > 0 {
+			shared[f.Output] = l.in[f.Input]
+		}
+	}
+	if l.out, err = newSlots(outputs, shared...); err != nil {
 		destroySlots(l.in)
 		return nil, err
 	}
 	return l, nil
 }
 
-func newSlots(arrays []Array) (slots []*slot, err error) {
+// newSlots makes a slot for each array, except where one is given.
+func newSlots(arrays []Array, given ...*slot) (slots []*slot, err error) {
+	var made []*slot
 	defer func() {
 		if err != nil {
-			destroySlots(slots)
+			destroySlots(made)
 		}
 	}()
-	for _, a := range arrays {
+	for i, a := range arrays {
+		if i < len(given) && given[i] != nil {
+			slots = append(slots, given[i])
+			continue
+		}
 		k, ok := kinds[a.Dtype]
 		if !ok {
 			return slots, fmt.Errorf("arrays of %v cannot be given to ONNX Runtime", a.Dtype)
@@ -78,7 +96,7 @@ func newSlots(arrays []Array) (slots []*slot, err error) {
 		if s.value, err = k.toValue(s.array); err != nil {
 			return slots, err
 		}
-		slots = append(slots, s)
+		slots, made = append(slots, s), append(made, s)
 	}
 	return slots, nil
 }
@@ -106,7 +124,7 @@ func (l *Loop) Output(i int) (*tensor.Dense, error) {
 }
 
 // Run computes the outputs. If it fails, for the end of ctx or any other reason,
-// the inputs are as they were, those of feedbacks too.
+// the inputs are as they were, those of feedbacks too unless they are in place.
 func (l *Loop) Run(ctx context.Context) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -186,7 +204,8 @@ func values(slots []*slot) []onnx.Value {
 func (l *Loop) Close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	destroySlots(slices.Concat(l.in, l.out))
+	destroySlots(l.in)
+	destroySlots(slices.DeleteFunc(l.out, func(s *slot) bool { return slices.Contains(l.in, s) }))
 	l.in, l.out = nil, nil
 }
 

@@ -37,12 +37,7 @@ func NewORT(ctx context.Context, step Step, state State, o runtime.Options) (Pro
 	if err != nil {
 		return nil, err
 	}
-	o.Waiting = runtime.SpinDuringRun // between steps the cores make noise and masks
-	session, rows, err := load(ctx, model, o)
-	if err != nil {
-		return nil, fmt.Errorf("engine: the step on ONNX Runtime: %w", err)
-	}
-	e := &ort{session: session, state: state, rows: rows}
+	e := &ort{state: state}
 	feedback, own := map[string]string{}, map[string]*tensor.Dense{}
 	for i, u := range step.Updates {
 		e.losses = append(e.losses, lossName(i))
@@ -53,6 +48,12 @@ func NewORT(ctx context.Context, step Step, state State, o runtime.Options) (Pro
 			}
 		}
 	}
+	o.Waiting = runtime.SpinDuringRun // between steps the cores make noise and masks
+	session, rows, inPlace, err := load(ctx, model, feedback, o)
+	if err != nil {
+		return nil, fmt.Errorf("engine: the step on ONNX Runtime: %w", err)
+	}
+	e.session, e.rows = session, rows
 	for _, p := range session.Inputs() {
 		if v, ok := state[p.Name]; ok {
 			e.kept = append(e.kept, p.Name)
@@ -61,36 +62,37 @@ func NewORT(ctx context.Context, step Step, state State, o runtime.Options) (Pro
 			e.fed = append(e.fed, p.Name)
 		}
 	}
-	if e.loop, err = session.NewLoop(feedback, own); err != nil {
+	if e.loop, err = session.NewLoop(feedback, own, inPlace...); err != nil {
 		session.Close()
 		return nil, fmt.Errorf("engine: %w", err)
 	}
 	return e, nil
 }
 
-// load compiles a model, which is first made faster where a CPU runs it.
-func load(ctx context.Context, model *onnxpb.ModelProto, o runtime.Options) (*runtime.Session, map[string][]int, error) {
+// load compiles a model, which is first made faster where a CPU runs it: rows
+// and inPlace are then as the passes say.
+func load(ctx context.Context, model *onnxpb.ModelProto, next map[string]string, o runtime.Options) (session *runtime.Session, rows map[string][]int, inPlace []string, err error) {
 	onCPU := o.Provider == "" || o.Provider == runtime.CPU
-	var rows map[string][]int
 	if onCPU {
 		if err := pass.Fast(model); err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 		rows = pass.BatchLast(model, masks(model)...)
+		inPlace = pass.InPlace(model, next)
 	}
 	data, err := export.Marshal(model)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	session, err := runtime.Load(ctx, data, o)
+	session, err = runtime.Load(ctx, data, o)
 	if err != nil || onCPU || session.Provider() != runtime.CPU {
-		return session, rows, err
+		return session, rows, inPlace, err
 	}
 	if err := session.Close(); err != nil { // Auto came to the CPU
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	o.Provider = runtime.CPU
-	return load(ctx, model, o)
+	return load(ctx, model, next, o)
 }
 
 // masks names the inputs that hold whole numbers: they come from a generator of
