@@ -247,6 +247,10 @@ func TestBatchLastAround(t *testing.T) {
 		{"plus an example's number", in + " b[N,1,1,1]", []*onnxpb.NodeProto{conv, node("y = Add(h, b)")}},
 		{"plus an example's channels", in + " b[N,4,1,1]", []*onnxpb.NodeProto{conv, node("y = Add(h, b)")}},
 		{"plus an example's picture", in + " b[N,1,4,4]", []*onnxpb.NodeProto{conv, node("y = Add(h, b)")}},
+		{"plus an example's constants", in + " b[5,4,4,4] z[N,64]", []*onnxpb.NodeProto{
+			conv, node("n = Neg(b)"), node("g = Flatten(n)"), node("s = Add(z, g)"),
+			node("k = Add(h, n)"), node("f = Flatten(k)"), with("y = Concat(s, f)", export.Int("axis", 1)),
+		}},
 		{"plus a feature's number", in + " b[64]", []*onnxpb.NodeProto{conv, node("f = Flatten(h)"), node("y = Add(f, b)")}},
 		{"times a scalar", in, []*onnxpb.NodeProto{conv, node("y = Mul(half, h)")}},
 		{"three axes", in + " b[2,1]", []*onnxpb.NodeProto{conv, node("r = Reshape(h, halves)"), node("y = Add(r, b)")}},
@@ -317,6 +321,20 @@ func TestBatchLastKeepsOutputs(t *testing.T) {
 	pass.BatchLast(after)
 	if left := convolutions(after); left > 0 {
 		t.Errorf("%d convolutions are left", left)
+	}
+	equal(t, before, after, 3)
+}
+
+// TestBatchLastBlocks: of two convolutions that want the positions of one picture
+// in blocks of different sizes, the second stays.
+func TestBatchLastBlocks(t *testing.T) {
+	before := shaped("x[N,128,12,12] w[128,128,5,5] v[128,128,6,6]", "y z", "",
+		with("y = Conv(x, w)", export.Ints("strides", 2, 2), export.Ints("pads", 1, 1, 2, 2)),
+		with("z = Conv(x, v)", export.Ints("strides", 3, 3), export.Ints("pads", 1, 1, 2, 2)))
+	after := clone(before)
+	pass.BatchLast(after)
+	if left := convolutions(after); left != 1 {
+		t.Errorf("%d convolutions are left, want 1", left)
 	}
 	equal(t, before, after, 3)
 }

@@ -3,6 +3,7 @@ package pass_test
 import (
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -188,9 +189,7 @@ func TestShapesOfStep(t *testing.T) {
 		all.Graph.Output = append(all.Graph.Output, v)
 	}
 	_, in := feeds(mustPlan(t, dcgan(), 3))
-	for name, v := range midway(t, dcgan()) {
-		in[name] = v
-	}
+	maps.Copy(in, midway(t, dcgan()))
 	for name, v := range run(t, all, only(all, in)) {
 		if fmt.Sprint(shapes[name]) != fmt.Sprint([]int(v.Shape())) {
 			t.Errorf("%s: %v, on ONNX Runtime %v", name, shapes[name], v.Shape())
