@@ -545,7 +545,7 @@ func (p *batchLast) normalise(n *onnxpb.NodeProto) bool {
 // gemm is x W + b with examples as columns: (W' x') + b'.
 func (p *batchLast) gemm(n *onnxpb.NodeProto) bool {
 	x, w, out := n.Input[0], n.Input[1], n.Output[0]
-	if !p.batch[x] || p.batch[w] || p.pictures[x].root().bad || attribute(n, "alpha") != nil || attribute(n, "beta") != nil {
+	if !p.batch[x] || p.batch[w] || p.pictures[x].root().bad || attribute(n, "beta") != nil {
 		return false
 	}
 	biased := len(n.Input) > 2 && n.Input[2] != ""
@@ -568,7 +568,7 @@ func (p *batchLast) gemm(n *onnxpb.NodeProto) bool {
 		}
 		in = append(in, p.reshape(n.Name, b, -1, 1))
 	}
-	y := p.add(n.Name, "Gemm", in, intOf("transA", flag(!transB)))
+	y := p.add(n.Name, "Gemm", in, scaled(n, intOf("transA", flag(!transB)))...)
 	channels := ys.features / ys.positions()
 	if ys.positions() > 1 && !ys.weight {
 		y = p.add(n.Name, "Gather", []string{y, p.builder.ints(ys.picture.features(channels)...)})
@@ -580,14 +580,23 @@ func (p *batchLast) gemm(n *onnxpb.NodeProto) bool {
 // sumOverBatch is x' y, a weight's gradient.
 func (p *batchLast) sumOverBatch(n *onnxpb.NodeProto) bool {
 	x, y, out := n.Input[0], n.Input[1], n.Output[0]
-	if !p.batch[y] || len(n.Input) > 2 || intAttribute(n, "transB", 0) != 0 || attribute(n, "alpha") != nil ||
+	if !p.batch[y] || len(n.Input) > 2 || intAttribute(n, "transB", 0) != 0 ||
 		p.pictures[x].root().bad || p.pictures[y].root().bad {
 		return false
 	}
 	xs, ys := p.side(x, p.shapes[y][1]), p.side(y, p.shapes[x][1])
-	w := p.add(n.Name, "Gemm", []string{p.columns(n.Name, xs), p.columns(n.Name, ys)}, intOf("transB", 1))
+	w := p.add(n.Name, "Gemm", []string{p.columns(n.Name, xs), p.columns(n.Name, ys)}, scaled(n, intOf("transB", 1))...)
 	p.plain[out] = p.kernelOf(n.Name, w, xs, ys, true)
 	return true
+}
+
+// scaled are the attributes of a product that takes the place of n: n's factor
+// and others.
+func scaled(n *onnxpb.NodeProto, others ...*onnxpb.AttributeProto) []*onnxpb.AttributeProto {
+	if alpha := attribute(n, "alpha"); alpha != nil {
+		others = append(others, alpha)
+	}
+	return others
 }
 
 // side is one side of a dense layer: a value of so many features for each

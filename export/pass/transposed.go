@@ -21,7 +21,7 @@ func Transposed(m *onnxpb.ModelProto) error {
 	if !known(m) {
 		return nil
 	}
-	const wide = 256 // columns
+	const wide = 512 // columns
 	s := shaper{known: map[string][]int{}, ints: map[string][]int{}}
 	s.run(m.Graph)
 	r := newRewriter(m.Graph)

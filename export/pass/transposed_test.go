@@ -11,8 +11,8 @@ import (
 // them share; the others stay.
 func TestTransposed(t *testing.T) {
 	m := arrays(
-		sizes{"a": {6, 10}, "b": {6, 300}, "b2": {6, 256}, "narrow": {6, 255}, "c": {10, 300}, "d": {7, 6}},
-		sizes{"y": {10, 300}, "y2": {10, 256}, "z": {10, 255}, "s": {6, 300}, "u": {300, 7}}, nil,
+		sizes{"a": {6, 10}, "b": {6, 600}, "b2": {6, 512}, "narrow": {6, 511}, "c": {10, 600}, "d": {7, 6}},
+		sizes{"y": {10, 600}, "y2": {10, 512}, "z": {10, 511}, "s": {6, 600}, "u": {600, 7}}, nil,
 		having("y = Gemm(a, b, c)", export.Int("transA", 1), export.Float("beta", 0.5)),
 		having("y2 = Gemm(a, b2)", export.Int("transA", 1)),
 		having("z = Gemm(a, narrow)", export.Int("transA", 1)),

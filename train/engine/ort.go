@@ -74,10 +74,9 @@ func NewORT(ctx context.Context, step Step, state State, o runtime.Options) (Pro
 func load(ctx context.Context, model *onnxpb.ModelProto, next map[string]string, o runtime.Options) (session *runtime.Session, rows map[string][]int, inPlace []string, err error) {
 	onCPU := o.Provider == "" || o.Provider == runtime.CPU
 	if onCPU {
-		if err := pass.Fast(model); err != nil {
+		if rows, err = pass.ForCPU(model, masks(model)...); err != nil {
 			return nil, nil, nil, err
 		}
-		rows = pass.BatchLast(model, masks(model)...)
 		inPlace = pass.InPlace(model, next)
 	}
 	data, err := export.Marshal(model)
