@@ -339,6 +339,22 @@ func TestBatchLastBlocks(t *testing.T) {
 	equal(t, before, after, 3)
 }
 
+// TestBatchLastInBlocks: a convolution with stride 1 writes and reads a picture
+// whose positions lie as one with stride 2 wants them.
+func TestBatchLastInBlocks(t *testing.T) {
+	pads := export.Ints("pads", 2, 2, 2, 2)
+	before := shaped("x[N,64,14,14] u[64,64,5,5] v[64,64,5,5] w[64,64,5,5]", "y z", "",
+		with("h = Conv(x, u)", pads),
+		with("y = Conv(h, v)", export.Ints("strides", 2, 2), export.Ints("pads", 1, 1, 2, 2)),
+		with("z = Conv(h, w)", pads))
+	after := clone(before)
+	pass.BatchLast(after)
+	if left := convolutions(after); left > 0 {
+		t.Errorf("%d convolutions are left", left)
+	}
+	equal(t, before, after, 3)
+}
+
 // TestPassesTogether: what the engine makes of a step, all passes and BatchLast
 // behind them, and the same without any one of them.
 func TestPassesTogether(t *testing.T) {
