@@ -21,7 +21,7 @@ func (t *Trainer) fits() error {
 	if err != nil {
 		return err
 	}
-	need, err := plan.need(t.o, t.Model.State)
+	need, err := plan.need(t.o)
 	if err != nil {
 		return err
 	}
@@ -35,8 +35,8 @@ func (t *Trainer) fits() error {
 // need is a lower bound of the bytes that a step takes besides the state's own
 // arrays. What an engine adds is not in it: weights in another layout, the
 // working memory of kernels, blocks that an allocator holds back.
-func (p *Plan) need(o Options, state engine.State) (int64, error) {
-	var fed, kept int64
+func (p *Plan) need(o Options) (int64, error) {
+	var fed int64
 	for _, f := range p.Feeds {
 		element := tensor.Float32
 		if f.Kind == DropoutMask {
@@ -44,11 +44,8 @@ func (p *Plan) need(o Options, state engine.State) (int64, error) {
 		}
 		fed += int64(element.Size()) * int64(f.Shape.TotalSize())
 	}
-	for _, v := range state {
-		kept += int64(v.MemSize())
-	}
 	if o.Engine == Tape {
-		need := fed
+		need := 2 * fed
 		for i := range p.Updates {
 			sum, _, err := computed(p.Updates[i : i+1])
 			if err != nil {
@@ -58,10 +55,10 @@ func (p *Plan) need(o Options, state engine.State) (int64, error) {
 		}
 		return need, nil
 	}
-	// ONNX Runtime's loop has an array for each that the feeder fills, and one
-	// beside each of the state's own. Simultaneous updates share what is equal in
-	// them.
-	need, together := 2*fed+kept, 1
+	// The feeder fills two arrays in turn, and ONNX Runtime's loop has a third.
+	// New state may be written over the old. Simultaneous updates share what is
+	// equal in them.
+	need, together := 3*fed, 1
 	if o.Runtime.Provider != "" && o.Runtime.Provider != runtime.CPU {
 		return need, nil // the rest may lie on the device
 	}

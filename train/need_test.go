@@ -66,7 +66,7 @@ func TestNeedGrowsWithTheBatch(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		n, err := plan.need(o, tinyModel(t, gan).State)
+		n, err := plan.need(o)
 		if err != nil {
 			t.Fatal(err)
 		}
