@@ -53,7 +53,7 @@ func TestBatch(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			agree(t, got["y"].Data().([]float32), want["y"].Data().([]float32), 1e-6)
+			agree(t, got["y"].Data().([]float32), want["y"].Data().([]float32))
 		}
 		if err := s.Close(); err != nil {
 			t.Fatal(err)

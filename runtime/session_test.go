@@ -41,8 +41,8 @@ func ramp(n int) []float32 {
 	return z
 }
 
-// agree compares within t * max(1, largest |want|).
-func agree(t *testing.T, got, want []float32, tolerance float64) {
+// agree compares within float32Tanh * max(1, largest |want|).
+func agree(t *testing.T, got, want []float32) {
 	t.Helper()
 	if len(got) != len(want) {
 		t.Fatalf("%d values, want %d", len(got), len(want))
@@ -52,7 +52,7 @@ func agree(t *testing.T, got, want []float32, tolerance float64) {
 		largest = max(largest, math.Abs(float64(v)))
 	}
 	for i := range got {
-		if !(math.Abs(float64(got[i]-want[i])) <= tolerance*largest) {
+		if !(math.Abs(float64(got[i]-want[i])) <= float32Tanh*largest) {
 			t.Fatalf("value %d is %v, want %v", i, got[i], want[i])
 		}
 	}
@@ -78,7 +78,7 @@ func TestRunGenerator(t *testing.T) {
 		if diff := cmp.Diff([]int{batch, 1, 2, 2}, []int(out["image"].Shape())); diff != "" {
 			t.Errorf("shape: -want +got\n%s", diff)
 		}
-		agree(t, out["image"].Data().([]float32), naiveGenerator(z), float32Tanh)
+		agree(t, out["image"].Data().([]float32), naiveGenerator(z))
 	}
 }
 
@@ -178,7 +178,7 @@ func TestOutputsOutliveTheSession(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	agree(t, out["image"].Data().([]float32), naiveGenerator(z), float32Tanh)
+	agree(t, out["image"].Data().([]float32), naiveGenerator(z))
 }
 
 func TestWrongInputs(t *testing.T) {

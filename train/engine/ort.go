@@ -25,6 +25,7 @@ type ort struct {
 	fed     []string // inputs that are not state
 	losses  []string
 	rows    map[string][]int // the orders of Rows
+	note    string           // why the provider is not the first choice
 }
 
 // NewORT exports a step with its gradients and its optimiser as one ONNX model
@@ -49,12 +50,11 @@ func NewORT(ctx context.Context, step Step, state State, o runtime.Options) (Pro
 		}
 	}
 	o.Waiting = runtime.SpinDuringRun // between steps the cores make noise and masks
-	session, rows, inPlace, err := load(ctx, model, feedback, o)
+	inPlace, err := e.load(ctx, model, feedback, o)
 	if err != nil {
 		return nil, fmt.Errorf("engine: the step on ONNX Runtime: %w", err)
 	}
-	e.session, e.rows = session, rows
-	for _, p := range session.Inputs() {
+	for _, p := range e.session.Inputs() {
 		if v, ok := state[p.Name]; ok {
 			e.kept = append(e.kept, p.Name)
 			own[p.Name] = v
@@ -62,36 +62,40 @@ func NewORT(ctx context.Context, step Step, state State, o runtime.Options) (Pro
 			e.fed = append(e.fed, p.Name)
 		}
 	}
-	if e.loop, err = session.NewLoop(feedback, own, inPlace...); err != nil {
-		session.Close()
+	if e.loop, err = e.session.NewLoop(feedback, own, inPlace...); err != nil {
+		e.session.Close()
 		return nil, fmt.Errorf("engine: %w", err)
 	}
 	return e, nil
 }
 
-// load compiles a model, which is first made faster where a CPU runs it: rows
-// and inPlace are then as the passes say.
-func load(ctx context.Context, model *onnxpb.ModelProto, next map[string]string, o runtime.Options) (session *runtime.Session, rows map[string][]int, inPlace []string, err error) {
+// load compiles a model, which is first made faster where a CPU runs it. Of next,
+// from outputs to the inputs whose next values they are, it returns the outputs
+// that may be written over their inputs.
+func (e *ort) load(ctx context.Context, model *onnxpb.ModelProto, next map[string]string, o runtime.Options) (inPlace []string, err error) {
 	onCPU := o.Provider == "" || o.Provider == runtime.CPU
 	if onCPU {
-		if rows, err = pass.ForCPU(model, masks(model)...); err != nil {
-			return nil, nil, nil, err
+		if e.rows, err = pass.ForCPU(model, masks(model)...); err != nil {
+			return nil, err
 		}
 		inPlace = pass.InPlace(model, next)
 	}
 	data, err := export.Marshal(model)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, err
 	}
-	session, err = runtime.Load(ctx, data, o)
-	if err != nil || onCPU || session.Provider() != runtime.CPU {
-		return session, rows, inPlace, err
+	if e.session, err = runtime.Load(ctx, data, o); err != nil {
+		return nil, err
 	}
-	if err := session.Close(); err != nil { // Auto came to the CPU
-		return nil, nil, nil, err
+	if onCPU || e.session.Provider() != runtime.CPU {
+		return inPlace, nil
+	}
+	e.note = e.session.Note() // Auto came to the CPU
+	if err := e.session.Close(); err != nil {
+		return nil, err
 	}
 	o.Provider = runtime.CPU
-	return load(ctx, model, next, o)
+	return e.load(ctx, model, next, o)
 }
 
 // masks names the inputs that hold whole numbers: they come from a generator of

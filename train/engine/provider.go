@@ -7,7 +7,7 @@ import "github.com/gantrain/gantrain/runtime"
 // empty on the tape.
 func Provider(p Program) (name runtime.Provider, note string) {
 	if e, ok := p.(*ort); ok {
-		return e.session.Provider(), e.session.Note()
+		return e.session.Provider(), e.note
 	}
 	return "", ""
 }

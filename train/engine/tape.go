@@ -10,7 +10,6 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/gantrain/gantrain/export"
-	"github.com/gantrain/gantrain/train/op"
 )
 
 // tape runs the graphs one after the other on Gorgonia's tape machine. It is
@@ -30,7 +29,7 @@ type tapeUpdate struct {
 
 // commit puts a new value in its place in the state.
 type commit struct {
-	from op.Keeper
+	from keeper
 	to   *tensor.Dense
 }
 
@@ -56,6 +55,9 @@ func NewTape(step Step, state State) (Program, error) {
 	return t, nil
 }
 
+// keeper is an operator that keeps what it computed.
+type keeper = interface{ Last() gorgonia.Value }
+
 // compileTape returns an update and the part of its graph that it runs.
 func compileTape(u Update, state State) (*tapeUpdate, *gorgonia.ExprGraph, error) {
 	t := &tapeUpdate{name: u.Name}
@@ -71,7 +73,7 @@ func compileTape(u Update, state State) (*tapeUpdate, *gorgonia.ExprGraph, error
 	}
 	roots := gorgonia.Nodes{u.Loss}
 	for _, p := range u.New {
-		keeper, ok := p.Node.Op().(op.Keeper)
+		keeper, ok := p.Node.Op().(keeper)
 		if !ok {
 			return nil, nil, fmt.Errorf("%s is computed by %T, which does not keep its output", p.Name, p.Node.Op())
 		}
@@ -102,8 +104,8 @@ func (e expressions) share(graph *gorgonia.ExprGraph, updated []export.Port) {
 		if own || same.Graph() == n.Graph() {
 			continue
 		}
-		if follower, ok := n.Op().(interface{ Follow(leader op.Keeper) }); ok {
-			follower.Follow(same.Op().(op.Keeper))
+		if follower, ok := n.Op().(interface{ Follow(leader keeper) }); ok {
+			follower.Follow(same.Op().(keeper))
 		}
 	}
 }

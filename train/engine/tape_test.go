@@ -122,7 +122,7 @@ func TestFeedsAndStateAreReadAtEachStep(t *testing.T) {
 func TestUpdatesShareWhatTheyHaveInCommon(t *testing.T) {
 	for _, simultaneous := range []bool{true, false} {
 		state := engine.State{"a": vector(0.0, 0), "b": vector(8.0, 8)}
-		var common, apart []op.Keeper
+		var common, apart []interface{ Last() gorgonia.Value }
 		update := func(to string) engine.Update {
 			g := gorgonia.NewGraph()
 			a, b := nn.Input(g, "a", tensor.Float64, 2), nn.Input(g, "b", tensor.Float64, 2)
@@ -134,7 +134,7 @@ func TestUpdatesShareWhatTheyHaveInCommon(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			common, apart = append(common, half.Op().(op.Keeper)), append(apart, moved.Op().(op.Keeper))
+			common, apart = append(common, half.Op().(interface{ Last() gorgonia.Value })), append(apart, moved.Op().(interface{ Last() gorgonia.Value }))
 			loss, err := gorgonia.Sum(half)
 			if err != nil {
 				t.Fatal(err)

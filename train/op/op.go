@@ -42,7 +42,7 @@ type operator struct {
 	y     *tensor.Dense // the output's buffer
 	last  gorgonia.Value
 	// leader computes the same before; nil for an operator that computes itself.
-	leader Keeper
+	leader keeper
 }
 
 // newOperator describes an operator by its name, a value that holds all its
@@ -142,12 +142,12 @@ func (o *operator) Hashcode() uint32 {
 // overwrites it.
 func (o *operator) Last() gorgonia.Value { return o.last }
 
-// Keeper is an operator that keeps what it computed, as all of this package do.
-type Keeper interface{ Last() gorgonia.Value }
+// keeper is an operator that keeps what it computed, as all of this package do.
+type keeper = interface{ Last() gorgonia.Value }
 
 // Follow makes the operator return what another kept instead of computing it
 // again. The other must compute the same of the same values, and run first.
-func (o *operator) Follow(leader Keeper) { o.leader = leader }
+func (o *operator) Follow(leader keeper) { o.leader = leader }
 
 func (o *operator) base() *operator { return o }
 
