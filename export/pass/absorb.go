@@ -33,18 +33,12 @@ func Absorb(m *onnxpb.ModelProto) error {
 // found any.
 func absorb(m *onnxpb.ModelProto) bool {
 	r := newRewriter(m.Graph)
-	readers := map[string][]*onnxpb.NodeProto{}
-	for _, n := range m.Graph.Node {
-		for _, name := range n.Input {
-			readers[name] = append(readers[name], n)
-		}
-	}
 	instead := map[string]string{}
 	for _, n := range m.Graph.Node {
 		if n.OpType != "Gemm" || n.Domain != "" || len(n.Input) != 2 {
 			continue
 		}
-		scaled, squared, ok := r.scalings(n.Output[0], readers)
+		scaled, squared, ok := r.scalings(n.Output[0])
 		if !ok {
 			continue
 		}
@@ -83,7 +77,7 @@ func absorb(m *onnxpb.ModelProto) bool {
 // scalings finds the products of a value, and of its square, by a constant. The
 // value has no other readers if ok, and the first of its products is no output
 // of the graph.
-func (r *rewriter) scalings(value string, readers map[string][]*onnxpb.NodeProto) (scaled, squared []*onnxpb.NodeProto, ok bool) {
+func (r *rewriter) scalings(value string) (scaled, squared []*onnxpb.NodeProto, ok bool) {
 	byConstant := func(n *onnxpb.NodeProto, x string) bool {
 		if n.OpType != "Mul" || n.Domain != "" || n.Input[0] != x {
 			return false
@@ -91,19 +85,19 @@ func (r *rewriter) scalings(value string, readers map[string][]*onnxpb.NodeProto
 		_, ok := r.scalar(n.Input[1])
 		return ok
 	}
-	if r.users[value] != len(readers[value]) { // an output of the graph
+	if r.users[value] != len(r.readers[value]) { // an output of the graph
 		return nil, nil, false
 	}
-	for _, n := range readers[value] {
+	for _, n := range r.readers[value] {
 		switch {
 		case byConstant(n, value):
 			scaled = append(scaled, n)
 		case n.OpType == "Mul" && n.Domain == "" && n.Input[0] == value && n.Input[1] == value:
 			square := n.Output[0]
-			if r.users[square] != len(readers[square]) {
+			if r.users[square] != len(r.readers[square]) {
 				return nil, nil, false
 			}
-			for _, s := range readers[square] {
+			for _, s := range r.readers[square] {
 				if !byConstant(s, square) {
 					return nil, nil, false
 				}
@@ -115,7 +109,7 @@ func (r *rewriter) scalings(value string, readers map[string][]*onnxpb.NodeProto
 			return nil, nil, false
 		}
 	}
-	if len(scaled) == 0 || r.users[scaled[0].Output[0]] != len(readers[scaled[0].Output[0]]) {
+	if len(scaled) == 0 || r.users[scaled[0].Output[0]] != len(r.readers[scaled[0].Output[0]]) {
 		return nil, nil, false
 	}
 	return scaled, squared, true

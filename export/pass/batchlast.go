@@ -73,7 +73,7 @@ type batchLast struct {
 	*builder
 	source    *onnxpb.GraphProto
 	shapes    map[string][]int
-	ints      map[string][]int // the values of constant lists
+	lists     map[string][]int // the values of constant lists
 	producers map[string]*onnxpb.NodeProto
 	batch     map[string]bool              // values whose first axis is the batch
 	late      map[string]bool              // of these, what was known as such only after its node
@@ -85,10 +85,9 @@ type batchLast struct {
 }
 
 func newBatchLast(g *onnxpb.GraphProto) *batchLast {
-	s := shaper{known: map[string][]int{}, ints: map[string][]int{}}
-	s.run(g)
+	s := infer(g)
 	p := &batchLast{
-		builder: newBuilder(g), source: g, shapes: s.known, ints: s.ints,
+		builder: newBuilder(g), source: g, shapes: s.known, lists: s.ints,
 		producers: map[string]*onnxpb.NodeProto{}, batch: map[string]bool{}, late: map[string]bool{}, pictures: map[string]*picture{},
 		convs: map[*onnxpb.NodeProto]recipe{}, skip: map[*onnxpb.NodeProto]bool{},
 		plain: map[string]string{}, last: map[string]string{},
@@ -116,15 +115,7 @@ func newBatchLast(g *onnxpb.GraphProto) *batchLast {
 // choose finds the convolutions that have a fast form, in the order of the
 // graph: one that needs a picture to lie in blocks can keep a later one from it.
 func (p *batchLast) choose() {
-	users := map[string]int{}
-	for _, n := range p.source.Node {
-		for _, in := range n.Input {
-			users[in]++
-		}
-	}
-	for _, v := range p.source.Output {
-		users[v.Name]++
-	}
+	users := users(p.source)
 	for _, n := range p.source.Node {
 		c, ok := p.convolutionAt(n)
 		if !ok || !p.fits(c) {
@@ -218,8 +209,8 @@ func (p *batchLast) lastForm(n *onnxpb.NodeProto) bool {
 		p.last[name] = p.add(n.Name, "Concat", in, intOf("axis", 2-axisOf(n, 0)))
 		return true
 	case n.OpType == "Slice":
-		axes := p.ints[n.Input[3]]
-		p.last[name] = p.add(n.Name, "Slice", []string{p.inLast(n.Input[0]), n.Input[1], n.Input[2], p.builder.ints(2 - axes[0])})
+		axes := p.lists[n.Input[3]]
+		p.last[name] = p.add(n.Name, "Slice", []string{p.inLast(n.Input[0]), n.Input[1], n.Input[2], p.ints(2 - axes[0])})
 		return true
 	case n.OpType == "Gemm":
 		return p.gemm(n)
@@ -244,9 +235,9 @@ func (p *batchLast) elementwise(n *onnxpb.NodeProto) bool {
 		case product(dims) == 1:
 			in[i] = p.reshape(n.Name, p.inPlain(name), 1)
 		case !p.batch[name] && product(dims) == out[1] && len(dims) >= len(out)-1 && dims[len(dims)-len(out)+1] == out[1]:
-			in[i] = p.laid(n.Name, p.inPlain(name), nil, p.pictures[n.Output[0]].root(), len(out) == 2, 1)
+			in[i] = p.laid(n.Name, p.inPlain(name), p.pictures[n.Output[0]].root(), len(out) == 2)
 		case !p.batch[name] && len(dims) == len(out) && dims[0] == 1 && slices.Equal(dims[1:], out[1:]):
-			in[i] = p.laid(n.Name, p.inPlain(name), nil, p.pictures[n.Output[0]].root(), true, 1)
+			in[i] = p.laid(n.Name, p.inPlain(name), p.pictures[n.Output[0]].root(), true)
 		default:
 			return false
 		}
@@ -255,40 +246,32 @@ func (p *batchLast) elementwise(n *onnxpb.NodeProto) bool {
 	return true
 }
 
-// laid lays an axis of features, or with flat false one of channels, out
-// as [positions, channels] between other axes: a value of shape before,
-// features becomes before, positions·channels (or 1, channels), after.
-func (p *batchLast) laid(scope, x string, before []int, pic *picture, flat bool, after ...int) string {
-	shape := slices.Concat(before, []int{-1})
-	if flat && pic.positions() > 1 {
-		x = p.reorder(scope, x, before, pic, false)
-		shape = slices.Concat(before, []int{pic.positions(), -1})
-	} else if len(after) > 0 {
-		shape = slices.Concat(before, []int{1, -1})
+// laid lays features, or with flat false channels, that are the same for all
+// examples out as [positions, channels, 1], or [1, channels, 1].
+func (p *batchLast) laid(scope, x string, pic *picture, flat bool) string {
+	if !flat || pic.positions() == 1 {
+		return p.reshape(scope, x, 1, -1, 1)
 	}
-	return p.reshape(scope, x, slices.Concat(shape, after)...)
+	return p.reshape(scope, p.reorder(scope, x, []int{-1}, 0, pic, false), pic.positions(), -1, 1)
 }
 
-// reorder moves one axis of a value, the one behind before, from the order of
-// channels, rows, columns to that of positions, channels, or back. Axes behind
-// it are kept.
-func (p *batchLast) reorder(scope, x string, before []int, pic *picture, back bool) string {
+// reorder moves the features along one axis of a value of a shape, from the
+// order of channels, rows, columns to that of positions, channels, or back.
+func (p *batchLast) reorder(scope, x string, shape []int, axis int, pic *picture, back bool) string {
 	block, rows, columns := pic.block, pic.height/pic.block, pic.width/pic.block
-	k := len(before)
 	split, perm := []int{-1, rows, block, columns, block}, []int{1, 3, 2, 4, 0}
 	if back {
 		split, perm = []int{rows, columns, block, block, -1}, []int{4, 0, 2, 1, 3}
 	}
-	order := []int{}
-	for i := range k {
-		order = append(order, i)
+	split = slices.Concat(shape[:axis], split, shape[axis+1:])
+	order := make([]int, len(split))
+	for i := range order {
+		order[i] = i
 	}
-	for _, i := range perm {
-		order = append(order, k+i)
+	for i, from := range perm {
+		order[axis+i] = axis + from
 	}
-	x = p.reshape(scope, x, slices.Concat(before, split)...)
-	x = p.transpose(scope, x, order...)
-	return p.reshape(scope, x, slices.Concat(before, []int{-1})...)
+	return p.reshape(scope, p.transpose(scope, p.reshape(scope, x, split...), order...), shape...)
 }
 
 // inLast returns a value of the source as [positions, channels, batch].
@@ -344,7 +327,7 @@ func (p *batchLast) inPlain(name string) string {
 func (p *batchLast) reduce(n *onnxpb.NodeProto) bool {
 	in, out := n.Input[0], n.Output[0]
 	dims, pic := p.shapes[in], p.pictures[in].root()
-	axes, ok := (&shaper{ints: p.ints}).reducedAxes(n, len(dims))
+	axes, ok := (&shaper{ints: p.lists}).reducedAxes(n, len(dims))
 	if !ok || pic.bad {
 		return false
 	}
@@ -365,10 +348,10 @@ func (p *batchLast) reduce(n *onnxpb.NodeProto) bool {
 	if n.OpType == "ReduceMean" {
 		x = p.add(n.Name, n.OpType, []string{p.inLast(in)}, intsOf("axes", over...), keep)
 	} else {
-		x = p.add(n.Name, n.OpType, []string{p.inLast(in), p.builder.ints(over...)}, keep)
+		x = p.add(n.Name, n.OpType, []string{p.inLast(in), p.ints(over...)}, keep)
 	}
 	if flat && len(over) == 1 {
-		x = p.reorder(n.Name, x, nil, pic, true)
+		x = p.reorder(n.Name, x, []int{-1}, 0, pic, true)
 	}
 	if intAttribute(n, "keepdims", 1) != 0 {
 		x = p.reshape(n.Name, x, p.shapes[out]...)
@@ -391,7 +374,7 @@ func (p *batchLast) normalise(n *onnxpb.NodeProto) bool {
 	for _, param := range n.Input[1:] {
 		param = p.inPlain(param)
 		if flat {
-			param = p.reorder(n.Name, param, nil, pic, false)
+			param = p.reorder(n.Name, param, []int{-1}, 0, pic, false)
 		}
 		args = append(args, param)
 	}

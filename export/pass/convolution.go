@@ -42,7 +42,7 @@ func (p *batchLast) convolutionAt(n *onnxpb.NodeProto) (convolution, bool) {
 		if len(n.Input) != 4 {
 			break
 		}
-		starts, axes := p.ints[n.Input[1]], p.ints[n.Input[3]]
+		starts, axes := p.lists[n.Input[1]], p.lists[n.Input[3]]
 		if from.GetOpType() == "ConvTranspose" && slices.Equal(axes, []int{2, 3}) && len(starts) == 2 {
 			return p.adjoint(from, n, [2]int{starts[0], starts[1]})
 		}
@@ -106,7 +106,7 @@ func (p *batchLast) weightGradient(n *onnxpb.NodeProto) (c convolution, ok bool)
 		return c, false
 	}
 	fromX, fromY := p.producers[conv.Input[0]], p.producers[conv.Input[1]]
-	if fromX.GetOpType() == "Slice" && len(fromX.Input) == 4 && slices.Equal(p.ints[fromX.Input[1]], []int{0, 0}) && slices.Equal(p.ints[fromX.Input[3]], []int{2, 3}) {
+	if fromX.GetOpType() == "Slice" && len(fromX.Input) == 4 && slices.Equal(p.lists[fromX.Input[1]], []int{0, 0}) && slices.Equal(p.lists[fromX.Input[3]], []int{2, 3}) {
 		fromX = p.producers[fromX.Input[0]]
 	}
 	if !exchanged(fromX) || !exchanged(fromY) {

@@ -28,14 +28,14 @@ func (p *batchLast) gemm(n *onnxpb.NodeProto) bool {
 	if biased {
 		b := p.inPlain(n.Input[2])
 		if ys.weight {
-			b = p.reorder(n.Name, b, nil, ys.picture, false)
+			b = p.reorder(n.Name, b, []int{-1}, 0, ys.picture, false)
 		}
 		in = append(in, p.reshape(n.Name, b, -1, 1))
 	}
 	y := p.add(n.Name, "Gemm", in, scaled(n, intOf("transA", flag(!transB)))...)
 	channels := ys.features / ys.positions()
 	if ys.positions() > 1 && !ys.weight {
-		y = p.add(n.Name, "Gather", []string{y, p.builder.ints(ys.picture.features(channels)...)})
+		y = p.add(n.Name, "Gather", []string{y, p.ints(ys.picture.features(channels)...)})
 	}
 	p.last[out] = p.reshape(n.Name, y, ys.positions(), channels, -1)
 	return true
@@ -92,27 +92,17 @@ func (p *batchLast) columns(scope string, s side) string {
 	for i, feature := range s.picture.features(s.features / s.positions()) {
 		at[feature] = i
 	}
-	return p.add(scope, "Gather", []string{x, p.builder.ints(at...)})
+	return p.add(scope, "Gather", []string{x, p.ints(at...)})
 }
 
 // kernelOf reorders rows and columns of a dense layer's weight as the features
 // lie, or back.
 func (p *batchLast) kernelOf(scope, w string, rows, columns side, back bool) string {
-	if rows.weight {
-		w = p.reshape(scope, p.reorderRows(scope, w, columns.features, rows.picture, back), rows.features, columns.features)
-	}
-	if columns.weight {
-		w = p.reorder(scope, w, []int{rows.features}, columns.picture, back)
+	shape := []int{rows.features, columns.features}
+	for axis, s := range []side{rows, columns} {
+		if s.weight {
+			w = p.reorder(scope, w, shape, axis, s.picture, back)
+		}
 	}
 	return w
-}
-
-// reorderRows is reorder for the first of two axes.
-func (p *batchLast) reorderRows(scope, x string, columns int, pic *picture, back bool) string {
-	block, rows, wide := pic.block, pic.height/pic.block, pic.width/pic.block
-	split, perm := []int{-1, rows, block, wide, block, columns}, []int{1, 3, 2, 4, 0, 5}
-	if back {
-		split, perm = []int{rows, wide, block, block, -1, columns}, []int{4, 0, 2, 1, 3, 5}
-	}
-	return p.transpose(scope, p.reshape(scope, x, split...), perm...)
 }

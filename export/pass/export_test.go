@@ -4,7 +4,5 @@ import "github.com/gantrain/gantrain/export/onnxpb"
 
 // Shapes gives the shapes that are known, -1 an axis without a size.
 func Shapes(m *onnxpb.ModelProto) map[string][]int {
-	s := shaper{known: map[string][]int{}, ints: map[string][]int{}}
-	s.run(m.Graph)
-	return s.known
+	return infer(m.Graph).known
 }

@@ -90,11 +90,11 @@ func (f *fastConv) biased(x string) string {
 	if f.bias == "" {
 		return x
 	}
-	return f.batchLast.add(f.scope, "Add", []string{x, f.reshape(f.scope, f.inPlain(f.bias), 1, -1, 1)})
+	return f.add(f.scope, "Add", []string{x, f.reshape(f.scope, f.inPlain(f.bias), 1, -1, 1)})
 }
 
 func (f *fastConv) matMul(a, b string) string {
-	return f.batchLast.add(f.scope, "MatMul", []string{a, b})
+	return f.add(f.scope, "MatMul", []string{a, b})
 }
 
 func (f *fastConv) toSmall() string {
@@ -119,7 +119,7 @@ func (f *fastConv) toKernel() string {
 	taps := f.kernel[0] * f.kernel[1]
 	if f.form == nil {
 		w := f.matMul(f.inLast(f.y), f.transpose(f.scope, f.gathered(), 0, 2, 1))
-		w = f.batchLast.add(f.scope, "ReduceSum", []string{w, f.builder.ints(0)}, intOf("keepdims", 0))
+		w = f.add(f.scope, "ReduceSum", []string{w, f.ints(0)}, intOf("keepdims", 0))
 		if f.channels.large > 1 {
 			w = f.transpose(f.scope, f.reshape(f.scope, w, f.channels.small, taps, f.channels.large), 0, 2, 1)
 		}
@@ -129,7 +129,7 @@ func (f *fastConv) toKernel() string {
 	w := f.matMul(f.smallTransform(), f.transpose(f.scope, f.largeTransform(), 0, 2, 1))
 	w = f.reshape(f.scope, w, products, -1)
 	if f.phases() == 1 { // [small·large channels, taps] at once
-		return f.kernelShape(f.batchLast.add(f.scope, "Gemm", []string{w, f.matrix(f.form.kernel)}, intOf("transA", 1)))
+		return f.kernelShape(f.add(f.scope, "Gemm", []string{w, f.matrix(f.form.kernel)}, intOf("transA", 1)))
 	}
 	w = f.matMul(f.matrix(f.form.kernel.transposed()), w)
 	w = f.transpose(f.scope, f.reshape(f.scope, w, f.form.kernel.columns, f.channels.small, f.phases(), f.channels.large), 0, 2, 1, 3)
@@ -140,7 +140,7 @@ func (f *fastConv) toKernel() string {
 			place[tap] = i
 		}
 	}
-	w = f.batchLast.add(f.scope, "Gather", []string{w, f.builder.ints(place...)})
+	w = f.add(f.scope, "Gather", []string{w, f.ints(place...)})
 	return f.kernelShape(f.transpose(f.scope, w, 1, 0))
 }
 
@@ -181,13 +181,13 @@ func (f *fastConv) kernelTransform() string {
 	products, small, large := f.form.kernel.rows, f.channels.small, f.channels.large
 	w := f.reshape(f.scope, f.inPlain(f.w), small*large, taps)
 	if f.phases() == 1 {
-		w = f.batchLast.add(f.scope, "Gemm", []string{f.matrix(f.form.kernel), w}, intOf("transB", 1))
+		w = f.add(f.scope, "Gemm", []string{f.matrix(f.form.kernel), w}, intOf("transB", 1))
 		return f.reshape(f.scope, w, products, small, large)
 	}
 	w = f.transpose(f.scope, w, 1, 0)
 	none := f.floats(make([]float64, small*large), 1, small*large)
-	w = f.batchLast.add(f.scope, "Concat", []string{w, none}, intOf("axis", 0))
-	w = f.batchLast.add(f.scope, "Gather", []string{w, f.builder.ints(f.tapTable()...)})
+	w = f.add(f.scope, "Concat", []string{w, none}, intOf("axis", 0))
+	w = f.add(f.scope, "Gather", []string{w, f.ints(f.tapTable()...)})
 	w = f.transpose(f.scope, f.reshape(f.scope, w, f.form.kernel.columns, f.phases(), small, large), 0, 2, 1, 3)
 	w = f.matMul(f.matrix(f.form.kernel), f.reshape(f.scope, w, f.form.kernel.columns, -1))
 	return f.reshape(f.scope, w, products, small, f.phases()*large)
@@ -220,13 +220,13 @@ func (f *fastConv) gathered() string {
 			}
 		}
 	}
-	x := f.batchLast.add(f.scope, "Gather", []string{f.padded(f.inLast(f.x)), f.builder.ints(index...)})
+	x := f.add(f.scope, "Gather", []string{f.padded(f.inLast(f.x)), f.ints(index...)})
 	return f.reshape(f.scope, x, len(f.smallOrder), f.kernel[0]*f.kernel[1]*f.channels.large, -1)
 }
 
 // padded is a value with one more position, of zeros.
 func (f *fastConv) padded(x string) string {
-	return f.batchLast.add(f.scope, "Pad", []string{x, f.builder.ints(0, 0, 0, 1, 0, 0)})
+	return f.add(f.scope, "Pad", []string{x, f.ints(0, 0, 0, 1, 0, 0)})
 }
 
 // scattered adds up what each position of x gets from the places of y: the
@@ -254,7 +254,7 @@ func (f *fastConv) scattered(y string) string {
 		}
 	}
 	y = f.padded(f.reshape(f.scope, y, len(f.smallOrder)*taps, f.channels.large, -1))
-	y = f.batchLast.add(f.scope, "Gather", []string{y, f.builder.ints(index...)})
+	y = f.add(f.scope, "Gather", []string{y, f.ints(index...)})
 	y = f.reshape(f.scope, y, most, len(f.largeOrder), f.channels.large, -1)
-	return f.batchLast.add(f.scope, "ReduceSum", []string{y, f.builder.ints(0)}, intOf("keepdims", 0))
+	return f.add(f.scope, "ReduceSum", []string{y, f.ints(0)}, intOf("keepdims", 0))
 }

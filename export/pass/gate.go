@@ -68,16 +68,9 @@ func (r *rewriter) slopeTimes(n *onnxpb.NodeProto) (x string, alpha float64, dy 
 	if n.OpType != "Mul" {
 		return
 	}
-	clip := r.producer(n.Input[0], "Clip")
-	if clip == nil || len(clip.Input) != 3 {
-		return
+	sign, alpha, high, ok := r.slopeAt(r.producer(n.Input[0], "Clip"))
+	if !ok || high != 1 {
+		return "", 0, "", false
 	}
-	alpha, hasLow := r.scalar(clip.Input[1])
-	high, hasHigh := r.scalar(clip.Input[2])
-	steep := r.producer(clip.Input[0], "Mul")
-	if steep == nil || !hasLow || !hasHigh || high != 1 {
-		return
-	}
-	factor, _ := r.scalar(steep.Input[1])
-	return steep.Input[0], alpha, n.Input[1], factor == float64(float32(1e38))
+	return sign.Input[0], alpha, n.Input[1], true
 }

@@ -24,12 +24,7 @@ func InPlace(m *onnxpb.ModelProto, next map[string]string) (outputs []string) {
 	if !known(m) {
 		return nil
 	}
-	o := overwriting{rewriter: newRewriter(m.Graph), readers: map[string][]*onnxpb.NodeProto{}, waits: map[*onnxpb.NodeProto][]string{}}
-	for _, n := range m.Graph.Node {
-		for _, name := range n.Input {
-			o.readers[name] = append(o.readers[name], n)
-		}
-	}
+	o := overwriting{rewriter: newRewriter(m.Graph), waits: map[*onnxpb.NodeProto][]string{}}
 	for _, to := range slices.Sorted(maps.Keys(next)) {
 		if o.free(next[to], to) {
 			outputs = append(outputs, to)
@@ -41,8 +36,7 @@ func InPlace(m *onnxpb.ModelProto, next map[string]string) (outputs []string) {
 
 type overwriting struct {
 	*rewriter
-	readers map[string][]*onnxpb.NodeProto
-	waits   map[*onnxpb.NodeProto][]string // values that a node waits for besides its inputs
+	waits map[*onnxpb.NodeProto][]string // values that a node waits for besides its inputs
 }
 
 // products are the operators that ONNX Runtime never makes a part of a later

@@ -140,7 +140,7 @@ func (p *batchLast) keepsPicture(n *onnxpb.NodeProto) bool {
 		if len(n.Input) != 4 {
 			return false
 		}
-		axes = p.ints[n.Input[3]]
+		axes = p.lists[n.Input[3]]
 	}
 	return len(axes) == 1 && (axes[0] == 0 || axes[0] == 1 && len(p.shapes[n.Input[0]]) == 4)
 }

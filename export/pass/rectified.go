@@ -17,8 +17,8 @@ func Rectified(m *onnxpb.ModelProto) error {
 		return nil
 	}
 	r := newRewriter(m.Graph)
-	leaky := map[string]string{} // from an input to the output
-	steep := map[*onnxpb.NodeProto]bool{}
+	leaky := map[string]string{}                   // from an input to the output
+	behind := map[*onnxpb.NodeProto]bool{}         // products that stand behind the LeakyReLU of what they read
 	candidates := map[string][]*onnxpb.NodeProto{} // products x·1e38 that are only clipped
 	for _, n := range m.Graph.Node {
 		switch {
@@ -26,14 +26,11 @@ func Rectified(m *onnxpb.ModelProto) error {
 		case n.OpType == "LeakyRelu" && leakyAlpha(n) > 0:
 			leaky[n.Input[0]] = n.Output[0]
 		case n.OpType == "Mul":
-			factor, ok := r.scalar(n.Input[1])
-			steep[n] = ok && factor == float64(float32(1e38)) && leaky[n.Input[0]] != ""
-		case n.OpType == "Clip" && len(n.Input) == 3:
-			mul := r.producer(n.Input[0], "Mul")
-			low, hasLow := r.scalar(n.Input[1])
-			high, hasHigh := r.scalar(n.Input[2])
-			if steep[mul] && r.users[n.Input[0]] == 1 && hasLow && hasHigh && low >= 0 && high == 1 {
-				candidates[mul.Input[0]] = append(candidates[mul.Input[0]], mul)
+			behind[n] = leaky[n.Input[0]] != ""
+		case n.OpType == "Clip":
+			sign, low, high, ok := r.slopeAt(n)
+			if ok && behind[sign] && r.users[n.Input[0]] == 1 && low >= 0 && high == 1 {
+				candidates[sign.Input[0]] = append(candidates[sign.Input[0]], sign)
 			}
 		}
 	}

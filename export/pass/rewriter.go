@@ -13,25 +13,23 @@ type rewriter struct {
 	*builder  // holds the nodes added
 	source    *onnxpb.GraphProto
 	producers map[string]*onnxpb.NodeProto
-	users     map[string]int // how often a value is read, as an output too
+	readers   map[string][]*onnxpb.NodeProto // a node once for each time that it reads
+	users     map[string]int                 // how often a value is read, as an output too
 	scalars   map[string]float64
 }
 
 func newRewriter(g *onnxpb.GraphProto) *rewriter {
 	r := &rewriter{
 		builder: newBuilder(g), source: g,
-		producers: map[string]*onnxpb.NodeProto{}, users: map[string]int{}, scalars: map[string]float64{},
+		producers: map[string]*onnxpb.NodeProto{}, readers: map[string][]*onnxpb.NodeProto{}, users: users(g), scalars: map[string]float64{},
 	}
 	for _, n := range g.Node {
 		for _, name := range n.Output {
 			r.producers[name] = n
 		}
 		for _, name := range n.Input {
-			r.users[name]++
+			r.readers[name] = append(r.readers[name], n)
 		}
-	}
-	for _, v := range g.Output {
-		r.users[v.Name]++
 	}
 	given := inputs(g)
 	for _, t := range g.Initializer {
@@ -40,6 +38,21 @@ func newRewriter(g *onnxpb.GraphProto) *rewriter {
 		}
 	}
 	return r
+}
+
+// users counts how often each value of a graph is read, by nodes and as an
+// output.
+func users(g *onnxpb.GraphProto) map[string]int {
+	count := map[string]int{}
+	for _, n := range g.Node {
+		for _, name := range n.Input {
+			count[name]++
+		}
+	}
+	for _, v := range g.Output {
+		count[v.Name]++
+	}
+	return count
 }
 
 // producer returns the node that computes a value if it is of a type.

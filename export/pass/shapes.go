@@ -40,7 +40,7 @@ func (s *shaper) run(g *onnxpb.GraphProto) {
 		}
 	}
 	for _, n := range g.Node {
-		if out := s.infer(n); out != nil {
+		if out := s.shapeOf(n); out != nil {
 			s.known[n.Output[0]] = out
 		}
 	}
@@ -68,13 +68,20 @@ var elementwise = []string{
 	"Mul", "Neg", "Not", "Or", "Pow", "Reciprocal", "Relu", "Sigmoid", "Sign", "Softplus", "Sqrt", "Sub", "Tanh", "Where",
 }
 
+// infer finds the shapes of a graph's values.
+func infer(g *onnxpb.GraphProto) *shaper {
+	s := &shaper{known: map[string][]int{}, ints: map[string][]int{}}
+	s.run(g)
+	return s
+}
+
 type shaper struct {
 	known map[string][]int
 	ints  map[string][]int // the values of lists of integers
 }
 
-// infer returns the shape of a node's first output, nil where it isn't known.
-func (s *shaper) infer(n *onnxpb.NodeProto) []int {
+// shapeOf returns the shape of a node's first output, nil where it isn't known.
+func (s *shaper) shapeOf(n *onnxpb.NodeProto) []int {
 	if n.Domain != "" || len(n.Output) == 0 || len(n.Input) == 0 {
 		return nil
 	}

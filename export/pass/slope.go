@@ -41,8 +41,26 @@ func (r *rewriter) leakyGradient(n *onnxpb.NodeProto) (x, dy string, alpha float
 	return positive.Input[0], n.Input[1], alpha, ok && alpha >= 0 && alpha <= 1
 }
 
+// steep takes any normal number beyond both bounds of a slope.
+const steep = 1e38
+
 // scaled adds the slope of LeakyReLU at x, times scale.
 func (r *rewriter) scaled(scope, x string, alpha, scale float64) string {
-	steep := r.add(scope, "Mul", []string{x, r.floats([]float64{1e38})})
-	return r.add(scope, "Clip", []string{steep, r.floats([]float64{alpha * scale}), r.floats([]float64{scale})})
+	sign := r.add(scope, "Mul", []string{x, r.floats([]float64{steep})})
+	return r.add(scope, "Clip", []string{sign, r.floats([]float64{alpha * scale}), r.floats([]float64{scale})})
+}
+
+// slopeAt recognises what scaled adds: the product that it clips, and between
+// which bounds.
+func (r *rewriter) slopeAt(clip *onnxpb.NodeProto) (sign *onnxpb.NodeProto, low, high float64, ok bool) {
+	if clip.GetOpType() != "Clip" || clip.Domain != "" || len(clip.Input) != 3 {
+		return nil, 0, 0, false
+	}
+	low, hasLow := r.scalar(clip.Input[1])
+	high, hasHigh := r.scalar(clip.Input[2])
+	if sign = r.producer(clip.Input[0], "Mul"); sign == nil || !hasLow || !hasHigh {
+		return nil, 0, 0, false
+	}
+	factor, _ := r.scalar(sign.Input[1])
+	return sign, low, high, factor == float64(float32(steep))
 }

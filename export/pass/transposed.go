@@ -22,8 +22,7 @@ func Transposed(m *onnxpb.ModelProto) error {
 		return nil
 	}
 	const wide = 512 // columns
-	s := shaper{known: map[string][]int{}, ints: map[string][]int{}}
-	s.run(m.Graph)
+	s := infer(m.Graph)
 	r := newRewriter(m.Graph)
 	done := map[string]string{}
 	for _, n := range m.Graph.Node {
