@@ -13,7 +13,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/gantrain/gantrain/cmd/internal/command"
-	"github.com/gantrain/gantrain/internal/nearest"
 	"github.com/gantrain/gantrain/runtime"
 	"github.com/gantrain/gantrain/train"
 	"github.com/gantrain/gantrain/train/arch"
@@ -55,15 +54,14 @@ func newBench() *cli.Command {
 }
 
 func benchOptionsOf(c *cli.Context) (bench.Options, error) {
-	o := bench.Options{Train: train.Options{Engine: train.Engine(c.String("engine")), Runtime: libraryOptions(c)}}
+	o := bench.Options{Train: train.Options{Runtime: libraryOptions(c)}}
 	if c.Args().Present() {
 		return o, command.Usage(c, "unexpected argument %q", c.Args().First())
 	}
-	engines := []string{string(train.ORT), string(train.Tape)}
-	if e := c.String("engine"); !slices.Contains(engines, e) {
-		return o, command.Usage(c, "--engine %s: want ort or tape%s", e, nearest.Hint(e, engines))
-	}
 	var err error
+	if o.Train.Engine, err = engineOf(c, string(train.ORT), string(train.Tape)); err != nil {
+		return o, err
+	}
 	if o.Train.Runtime.Provider, err = providerOf(c); err != nil {
 		return o, err
 	}
@@ -80,8 +78,8 @@ func benchOptionsOf(c *cli.Context) (bench.Options, error) {
 		return o, command.Usage(c, "%s", err)
 	}
 	if c.IsSet("batch") {
-		if o.GAN.Recipe.Batch = c.Int("batch"); o.GAN.Recipe.Batch < 1 || o.GAN.Recipe.Batch > arch.MaxBatch {
-			return o, command.Usage(c, "--batch %d: want 1 to %d", o.GAN.Recipe.Batch, arch.MaxBatch)
+		if o.GAN.Recipe.Batch, err = batchOf(c); err != nil {
+			return o, err
 		}
 	}
 	return o, nil

@@ -15,12 +15,13 @@ import (
 // exportStep writes a training step, and beside it the state that it starts
 // from.
 func exportStep(c *cli.Context, o exportOptions) error {
-	switch {
-	case c.IsSet("network"):
+	if c.IsSet("network") {
 		return command.Usage(c, "--network: not with --step, which trains both")
-	case c.IsSet("batch") && (o.batch < 1 || o.batch > arch.MaxBatch):
-		return command.Usage(c, "--batch %d: want 1 to %d", o.batch, arch.MaxBatch)
-	case c.IsSet("gan") && c.NArg() != 0 || !c.IsSet("gan") && c.NArg() != 1:
+	}
+	if _, err := batchOf(c); err != nil {
+		return err
+	}
+	if c.IsSet("gan") && c.NArg() != 0 || !c.IsSet("gan") && c.NArg() != 1 {
 		return command.Usage(c, "want --gan or one run folder or checkpoint, got %d arguments", c.NArg())
 	}
 	if o.to == "" {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -43,16 +44,19 @@ func newMNIST() *cli.Command {
 
 const engineUsage = "train on `ENGINE`: ort (ONNX Runtime), tape (Gorgonia's machine, the reference) or auto (ort where it loads, else tape)"
 
-// engineOf reads --engine; without it the engine is empty where the flag has no
-// default.
-func engineOf(c *cli.Context) (train.Engine, error) {
-	known := []string{string(train.ORT), string(train.Tape), string(train.Auto)}
+// engineOf reads --engine, one of those known; without it the engine is empty
+// where the flag has no default.
+func engineOf(c *cli.Context, known ...string) (train.Engine, error) {
 	e := c.String("engine")
 	if c.IsSet("engine") && !slices.Contains(known, e) {
-		return "", command.Usage(c, "--engine %s: want ort, tape or auto%s", e, nearest.Hint(e, known))
+		last := len(known) - 1
+		return "", command.Usage(c, "--engine %s: want %s or %s%s", e, strings.Join(known[:last], ", "), known[last], nearest.Hint(e, known))
 	}
 	return train.Engine(e), nil
 }
+
+// trainEngines are the engines that a run can be asked for.
+var trainEngines = []string{string(train.ORT), string(train.Tape), string(train.Auto)}
 
 var libraryFlag = &cli.StringFlag{
 	Name: "onnxruntime", Usage: "load ONNX Runtime from the shared library `PATH` instead of the bundled one",
@@ -72,7 +76,7 @@ func trainOptionsOf(c *cli.Context) (trainOptions, error) {
 		return o, command.Usage(c, "unexpected argument %q", c.Args().First())
 	}
 	var err error
-	if o.train.Engine, err = engineOf(c); err != nil {
+	if o.train.Engine, err = engineOf(c, trainEngines...); err != nil {
 		return o, err
 	}
 	if o.train.Runtime.Provider, err = providerOf(c); err != nil {

@@ -96,3 +96,13 @@ func (r recipe) goal(gan arch.GAN, images int) (int, error) {
 	}
 	return gan.Recipe.Epochs * perEpoch, nil
 }
+
+// batchOf reads --batch of a command that has no other part of the recipe to
+// change; without it the batch is 0.
+func batchOf(c *cli.Context) (int, error) {
+	n := c.Int("batch")
+	if c.IsSet("batch") && (n < 1 || n > arch.MaxBatch) {
+		return 0, command.Usage(c, "--batch %d: want 1 to %d", n, arch.MaxBatch)
+	}
+	return n, nil
+}

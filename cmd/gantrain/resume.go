@@ -28,7 +28,7 @@ func newResume() *cli.Command {
 			if c.NArg() != 1 {
 				return command.Usage(c, "want one run folder, got %d arguments", c.NArg())
 			}
-			engine, err := engineOf(c)
+			engine, err := engineOf(c, trainEngines...)
 			if err != nil {
 				return err
 			}
