@@ -151,36 +151,33 @@ func pictures[F float](x array[F], from int) []F { return x.data[from*inner(x.sh
 func add[F float](a, b, c matrix[F]) { product(a, b, 1, c, c.rows, c.cols) }
 
 func convByTaps[F float](t taps, y array[F], in []array[F]) {
-	x, w := in[0], byTap(in[1])
-	defer giveBack(w)
-	t.eachGroup(y.shape[0], func(from, to int) {
-		n := to - from
-		large, small := borrow[F](t.large.size(n)), borrow[F](t.small.size(n))
-		defer giveBack(large)
-		defer giveBack(small)
-		lay(large, pictures(x, from), t.large, n, 0, n)
-		begin(small, in[2:])
-		t.eachRow(0, t.Kernel[0]*t.Kernel[1], func(tap, l, s, places int) {
-			add(span(large, t.large, l, places, n), weight(w, t, tap).t(), span(small, t.small, s, places, n))
-		})
-		collect(pictures(y, from), small, t.small, n)
+	byTaps(t, y, in, t.small, t.large, func(small, large []F, w matrix[F], l, s, places, n int) {
+		add(span(large, t.large, l, places, n), w.t(), span(small, t.small, s, places, n))
 	})
 }
 
 func convTransposeByTaps[F float](t taps, y array[F], in []array[F]) {
-	x, w := in[0], byTap(in[1])
+	byTaps(t, y, in, t.large, t.small, func(large, small []F, w matrix[F], l, s, places, n int) {
+		add(span(small, t.small, s, places, n), w, span(large, t.large, l, places, n))
+	})
+}
+
+// byTaps computes pictures y, laid out as to, of those of in, laid out as from:
+// tap adds to them what one tap, of weight w, makes of a row.
+func byTaps[F float](t taps, y array[F], in []array[F], to, from pixels, tap func(y, x []F, w matrix[F], large, small, places, n int)) {
+	w := byTap(in[1])
 	defer giveBack(w)
-	t.eachGroup(y.shape[0], func(from, to int) {
-		n := to - from
-		large, small := borrow[F](t.large.size(n)), borrow[F](t.small.size(n))
-		defer giveBack(large)
-		defer giveBack(small)
-		lay(small, pictures(x, from), t.small, n, 0, n)
-		begin(large, in[2:])
-		t.eachRow(0, t.Kernel[0]*t.Kernel[1], func(tap, l, s, places int) {
-			add(span(small, t.small, s, places, n), weight(w, t, tap), span(large, t.large, l, places, n))
+	t.eachGroup(y.shape[0], func(first, end int) {
+		n := end - first
+		laidX, laidY := borrow[F](from.size(n)), borrow[F](to.size(n))
+		defer giveBack(laidX)
+		defer giveBack(laidY)
+		lay(laidX, pictures(in[0], first), from, n, 0, n)
+		begin(laidY, in[2:])
+		t.eachRow(0, t.Kernel[0]*t.Kernel[1], func(k, l, s, places int) {
+			tap(laidY, laidX, weight(w, t, k), l, s, places, n)
 		})
-		collect(pictures(y, from), large, t.large, n)
+		collect(pictures(y, first), laidY, to, n)
 	})
 }
 
