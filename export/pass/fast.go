@@ -18,6 +18,7 @@ type Pass struct {
 var All = []Pass{
 	{"slope", Slope},
 	{"gate", Gate},
+	{"backward", Backward},
 	{"rectified", Rectified},
 	{"absorb", Absorb},
 }
