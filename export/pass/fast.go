@@ -20,6 +20,7 @@ var All = []Pass{
 	{"gate", Gate},
 	{"backward", Backward},
 	{"rectified", Rectified},
+	{"together", Together},
 	{"absorb", Absorb},
 }
 
