@@ -7,6 +7,11 @@
 // step number alone.
 package dataset
 
+import (
+	"crypto/sha256"
+	"fmt"
+)
+
 // Images is a set of pictures of one size.
 type Images struct {
 	Name    string
@@ -20,6 +25,23 @@ type Images struct {
 
 // Len is the number of pictures.
 func (d *Images) Len() int { return len(d.Pixels) / d.pictureSize() }
+
+// Shape is [C, H, W].
+func (d *Images) Shape() []int { return []int{d.Channels, d.Height, d.Width} }
+
+// Label is the class of a picture, or -1 when the set has no labels.
+func (d *Images) Label(i int) int {
+	if d.Labels == nil {
+		return -1
+	}
+	return int(d.Labels[i])
+}
+
+// About is the name and the licence.
+func (d *Images) About() (name, licence string) { return d.Name, d.Licence }
+
+// Sum is the SHA-256 of the pixels.
+func (d *Images) Sum() string { return fmt.Sprintf("%x", sha256.Sum256(d.Pixels)) }
 
 func (d *Images) pictureSize() int { return d.Channels * d.Height * d.Width }
 
