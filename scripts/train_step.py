@@ -38,7 +38,8 @@ def fill(note, shape, step, images, random):
     if note["kind"] == "mask":
         return (random.random(shape, "float32") < note["keep"]).astype("uint8")
     t = step * note["per_step"] + note["number"]  # Adam's bias correction
-    return np.array(note["rate"] * (1 - note["beta2"] ** t) ** 0.5 / (1 - note["beta1"] ** t), "float32")
+    beta1, beta2 = (float(np.float32(note[beta])) for beta in ("beta1", "beta2"))
+    return np.array(note["rate"] * (1 - beta2**t) ** 0.5 / (1 - beta1**t), "float32")
 
 
 def train(model, images, steps):

@@ -96,20 +96,21 @@ func (m *Model) cases(role arch.Role) ([]verify.Case, error) {
 			return nil, err
 		}
 		x := m.example(role, batch)
-		y, err := g.Run(x)
+		out, err := g.Run(x)
 		if err != nil {
 			return nil, err
 		}
-		cases = append(cases, verify.Case{
-			Inputs: map[string]*tensor.Dense{g.Inputs[0].Name: x},
-			Want:   map[string]*tensor.Dense{g.Outputs[0].Name: y},
-		})
+		want := map[string]*tensor.Dense{}
+		for i, y := range out {
+			want[g.Outputs[i].Name] = y
+		}
+		cases = append(cases, verify.Case{Inputs: map[string]*tensor.Dense{g.Inputs[0].Name: x}, Want: want})
 	}
 	return cases, nil
 }
 
 // example is a batch of inputs: latent vectors, or noise over the whole range
-// of pixels.
+// of pixels, normal where there are none.
 func (m *Model) example(role arch.Role, batch int) *tensor.Dense {
 	shape := m.network(role).Input
 	x := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(append([]int{batch}, shape...)...))
@@ -117,8 +118,13 @@ func (m *Model) example(role arch.Role, batch int) *tensor.Dense {
 		fillNoise(floats(x), m.GAN.Latent, m.Seed, pictureStream, 0)
 		return x
 	}
-	pixels := arch.Latent{Size: shape.Size(), Distribution: string(latent.Uniform)}
-	fillNoise(floats(x), pixels, m.Seed, pictureStream, 0)
+	values := arch.Latent{Size: shape.Size(), Distribution: string(latent.Uniform)}
+	if !shape.Picture() {
+		values.Distribution = string(latent.Normal)
+		fillNoise(floats(x), values, m.Seed, pictureStream, 0)
+		return x
+	}
+	fillNoise(floats(x), values, m.Seed, pictureStream, 0)
 	for i, u := range floats(x) { // from [-1, 1]
 		floats(x)[i] = float32(m.GAN.Min + (float64(u)+1)/2*(m.GAN.Max-m.GAN.Min))
 	}

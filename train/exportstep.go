@@ -15,7 +15,6 @@ import (
 	"github.com/gantrain/gantrain/export/verify"
 	"github.com/gantrain/gantrain/runtime"
 	"github.com/gantrain/gantrain/train/arch"
-	"github.com/gantrain/gantrain/train/dataset"
 	"github.com/gantrain/gantrain/train/engine"
 )
 
@@ -107,10 +106,8 @@ func (f FeedSpec) about(gan arch.GAN) map[string]any {
 
 // exampleFeed is what a step of the model may be fed with.
 func (m *Model) exampleFeed(plan *Plan) engine.Feed {
-	image, batch := m.GAN.Image, m.GAN.Recipe.Batch
-	data := &dataset.Images{Channels: image[0], Height: image[1], Width: image[2], Pixels: make([]byte, image.Size())}
-	feed := newFeeder(m.GAN, data, m.Seed, plan.Feeds, nil).fill(m.Step, make([]int, batch))
-	feed["real"] = m.example(arch.Discriminator, batch)
+	feed := newFeeder(m.GAN, nil, m.Seed, plan.Feeds, nil).fill(m.Step, nil)
+	feed["real"] = m.example(arch.Discriminator, m.GAN.Recipe.Batch)
 	return feed
 }
 

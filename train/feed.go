@@ -8,7 +8,6 @@ import (
 
 	"github.com/gantrain/gantrain/runtime/latent"
 	"github.com/gantrain/gantrain/train/arch"
-	"github.com/gantrain/gantrain/train/dataset"
 	"github.com/gantrain/gantrain/train/engine"
 	"github.com/gantrain/gantrain/train/op"
 )
@@ -17,7 +16,7 @@ import (
 // engine reads one while the other is filled.
 type feeder struct {
 	gan   arch.GAN
-	data  *dataset.Images
+	data  Examples // nil leaves real examples as they are
 	seed  uint64
 	specs []FeedSpec
 	feeds [2]engine.Feed
@@ -27,7 +26,7 @@ type feeder struct {
 
 // newFeeder makes a feeder for a program, which says by rows how it wants its
 // masks (see [engine.Program]); nil takes all as the plan has them.
-func newFeeder(gan arch.GAN, data *dataset.Images, seed uint64, specs []FeedSpec, rows func(input string) []int) *feeder {
+func newFeeder(gan arch.GAN, data Examples, seed uint64, specs []FeedSpec, rows func(input string) []int) *feeder {
 	f := &feeder{gan: gan, data: data, seed: seed, specs: specs, rows: map[string][]int{}}
 	for i := range f.feeds {
 		f.feeds[i] = engine.Feed{}
@@ -60,9 +59,11 @@ func (f *feeder) fill(step int, images []int) engine.Feed {
 	for _, s := range f.specs {
 		switch s.Kind {
 		case RealImages:
-			f.data.Scale(floats(feed[s.Name]), images, f.gan.Min, f.gan.Max)
+			if f.data != nil {
+				f.data.Scale(floats(feed[s.Name]), images, f.gan.Min, f.gan.Max)
+			}
 		case Noise:
-			fillNoise(floats(feed[s.Name]), f.gan.Latent, f.seed, noiseStream+uint64(s.Noise), uint64(step)*uint64(s.Shape[0]))
+			fillNoise(floats(feed[s.Name]), f.gan.Latent, f.seed, noiseStream+uint64(s.Noise), uint64(step)*uint64(f.gan.Recipe.Batch))
 		case DropoutMask:
 			dst := feed[s.Name].Data().([]uint8)
 			m := maskDraw{rate: s.Rate, seed: f.seed, stream: maskStream + mask, step: uint64(step), batch: s.Shape[0]}

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/gantrain/gantrain/train/arch"
-	"github.com/gantrain/gantrain/train/dataset"
 	"github.com/gantrain/gantrain/train/engine"
 	"github.com/gantrain/gantrain/train/record"
 )
@@ -45,7 +44,7 @@ type Run struct {
 // keep the trained ones from being exported shows only hours later. goal is
 // the number of steps, source the folder that the data came from, empty for
 // the data set of that name.
-func NewRun(ctx context.Context, folder string, m *Model, data *dataset.Images, goal int, source string, o Options) (*Run, error) {
+func NewRun(ctx context.Context, folder string, m *Model, data Examples, goal int, source string, o Options) (*Run, error) {
 	o, missing := o.Choose(ctx)
 	t, err := NewTrainer(m, data, o)
 	if err != nil {
@@ -116,9 +115,13 @@ func (r *Run) start(ctx context.Context) error {
 	if r.losses, err = record.Create(r.Path("losses.csv"), r.LossNames()); err != nil {
 		return err
 	}
-	g := r.Model().GAN
-	if err := record.Grid(r.Path("samples", "real.png"), r.trainer.RealImages(), g.Grid.Columns, g.Min, g.Max, g.Grid.Inverted); err != nil {
+	if err := r.grid(r.Path("samples", "real.png"), r.trainer.RealImages()); err != nil {
 		return errors.Join(err, r.losses.Close())
+	}
+	if r.sampled(0) {
+		if err := r.sample(); err != nil {
+			return errors.Join(err, r.losses.Close())
+		}
 	}
 	if err := r.save(ctx); err != nil {
 		return errors.Join(err, r.losses.Close())
@@ -129,7 +132,7 @@ func (r *Run) start(ctx context.Context) error {
 // OpenRun goes on with a run from its newest checkpoint, on the data that
 // [Report] says it was trained on. Without another one in the options it stays
 // on its engine and provider, since others round otherwise.
-func OpenRun(ctx context.Context, folder string, data *dataset.Images, o Options) (*Run, error) {
+func OpenRun(ctx context.Context, folder string, data Examples, o Options) (*Run, error) {
 	report, err := ReadReport(folder)
 	if err != nil {
 		return nil, err
@@ -209,8 +212,12 @@ func (r *Run) Path(parts ...string) string {
 	return filepath.Join(append([]string{r.Folder}, parts...)...)
 }
 
-// LastSamples is the picture of samples that belongs to the last step.
+// LastSamples is the picture of samples that belongs to the last step, empty
+// where samples are no pictures.
 func (r *Run) LastSamples() string {
+	if !r.Model().GAN.Image.Picture() {
+		return ""
+	}
 	return r.Path("samples", fmt.Sprintf("step-%09d.png", r.Model().Step))
 }
 

@@ -35,14 +35,14 @@ type FeedSpec struct {
 type FeedKind int
 
 const (
-	RealImages   FeedKind = iota // [N, C, H, W], scaled to the GAN's range
+	RealImages   FeedKind = iota // [N, C, H, W], scaled to the GAN's range; [N, values] where it has no pictures
 	Noise                        // latent vectors [N, latent]
 	DropoutMask                  // uint8, 1 keeps
 	LearningRate                 // of one update, bias correction included
 )
 
 // NewPlan builds the graphs of a GAN's step for a number of real images, which
-// is less than the recipe's batch in the last step of a shuffled epoch.
+// is less than the recipe's batch in the last step of an epoch.
 func NewPlan(gan arch.GAN, real int, dt tensor.Dtype) (*Plan, error) {
 	b := &planner{gan: gan, real: real, dt: dt, fed: map[string]bool{}}
 	b.plan.Simultaneous = gan.Recipe.Simultaneous
@@ -143,8 +143,8 @@ func (g *graph) loss() (*gorgonia.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	u, batch := g.recipe, g.gan.Recipe.Batch
-	fakeTarget := op.Target{Rows: batch, Label: u.FakeLabel}
+	u, latents := g.recipe, g.gan.Recipe.Latents(g.real)
+	fakeTarget := op.Target{Rows: latents, Label: u.FakeLabel}
 	if u.Trains == arch.Generator {
 		return g.judge(fake, "fake", fakeTarget)
 	}
@@ -172,7 +172,7 @@ func (g *graph) loss() (*gorgonia.Node, error) {
 func (g *graph) generated() (*gorgonia.Node, error) {
 	z := g.feed(FeedSpec{
 		Name: fmt.Sprintf("noise/%d", g.recipe.Noise), Kind: Noise, Noise: g.recipe.Noise,
-		Shape: tensor.Shape{g.gan.Recipe.Batch, g.gan.Latent.Size},
+		Shape: tensor.Shape{g.gan.Recipe.Latents(g.real), g.gan.Latent.Size},
 	}, g.dt)
 	if g.recipe.Predicted {
 		out, err := g.gen.Infer(z)

@@ -57,12 +57,46 @@ func simultaneous(gan *arch.GAN) {
 }
 
 // noiseImages is a data set of n pictures of the tiny GAN's size.
-func noiseImages(n int) *dataset.Images {
-	pixels := make([]byte, n*64)
+func noiseImages(n int) *dataset.Images { return noiseOf(n, arch.Shape{1, 8, 8}) }
+
+// noiseOf is a data set of n pictures of a shape.
+func noiseOf(n int, shape arch.Shape) *dataset.Images {
+	pixels := make([]byte, n*shape.Size())
 	for i := range pixels {
 		pixels[i] = byte(latent.Philox([2]uint64{1, 2}, [4]uint64{uint64(i), 0, 0, 0})[0])
 	}
-	return &dataset.Images{Name: "noise", Channels: 1, Height: 8, Width: 8, Pixels: pixels}
+	return &dataset.Images{Name: "noise", Channels: shape[0], Height: shape[1], Width: shape[2], Pixels: pixels}
+}
+
+// points is a data set that has no pictures: number i of them is at (i, i²).
+type points int
+
+func (n points) Len() int                      { return int(n) }
+func (n points) Shape() []int                  { return []int{2} }
+func (n points) Label(int) int                 { return -1 }
+func (n points) About() (name, licence string) { return "points", "" }
+func (n points) Sum() string                   { return "that of points" }
+
+func (n points) Scale(dst []float32, index []int, _, _ float64) {
+	for i, number := range index {
+		dst[2*i], dst[2*i+1] = float32(number), float32(number*number)
+	}
+}
+
+// examplesFor is MNIST where a GAN takes its pictures, else what has the shape.
+func examplesFor(t *testing.T, gan arch.GAN) Examples {
+	t.Helper()
+	if !gan.Image.Picture() {
+		return points(20)
+	}
+	if !slices.Equal(gan.Image, arch.Shape{1, 28, 28}) {
+		return noiseOf(150, gan.Image)
+	}
+	data, err := dataset.MNIST(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
 }
 
 // tinyModel is a model at step 0.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"gorgonia.org/tensor"
 
@@ -20,7 +21,7 @@ import (
 // exactly as the one that wrote it would have.
 type Trainer struct {
 	Model *Model
-	data  *dataset.Images
+	data  Examples
 	o     Options
 
 	programs map[int]*program // by the number of real images
@@ -28,8 +29,8 @@ type Trainer struct {
 	ahead    *draft           // the next step's feed; nil where there is none
 	samples  *nn.Inference    // the generator at the grid's batch size
 
-	// The order of an epoch's images, where they are shuffled. Only draw uses it,
-	// in one goroutine at a time.
+	// The order of an epoch's images, unless they are drawn with replacement. Only
+	// draw uses it, in one goroutine at a time.
 	order []int
 	epoch int
 }
@@ -45,6 +46,21 @@ type draft struct {
 	step int
 	feed engine.Feed
 	done chan struct{} // closed when feed is filled
+}
+
+// Examples are what a GAN learns from: pictures or points.
+type Examples interface {
+	Len() int
+	// Shape is that of one example: [channels, height, width], or [values].
+	Shape() []int
+	// Scale gathers the examples that index names into dst, in that order.
+	// Pixels are mapped to [lo, hi]; other values stay as they are.
+	Scale(dst []float32, index []int, lo, hi float64)
+	// Label is the class of an example, -1 where there are none.
+	Label(i int) int
+	About() (name, licence string)
+	// Sum is a checksum of the content.
+	Sum() string
 }
 
 // Options say what a model is trained on.
@@ -90,16 +106,17 @@ func (d *Diverged) Error() string {
 
 // NewTrainer prepares to train a model on data, which must have the size that
 // the GAN takes and make at least one batch.
-func NewTrainer(m *Model, data *dataset.Images, o Options) (*Trainer, error) {
+func NewTrainer(m *Model, data Examples, o Options) (*Trainer, error) {
 	if err := m.GAN.Check(); err != nil {
 		return nil, fmt.Errorf("train: %w", err)
 	}
-	if got := (arch.Shape{data.Channels, data.Height, data.Width}); fmt.Sprint(got) != fmt.Sprint(m.GAN.Image) {
-		return nil, fmt.Errorf("train: %s: images are %v, %s takes %v [channels height width]", data.Name, got, m.GAN.Name, m.GAN.Image)
+	name, _ := data.About()
+	if got := data.Shape(); !slices.Equal(got, m.GAN.Image) {
+		return nil, fmt.Errorf("train: %s: its examples are %v, %s takes %v", name, got, m.GAN.Name, m.GAN.Image)
 	}
 	t := &Trainer{Model: m, data: data, o: o, programs: map[int]*program{}, epoch: -1}
 	if t.StepsPerEpoch() < 1 {
-		return nil, fmt.Errorf("train: %s: %d images make no batch of %d", data.Name, data.Len(), m.GAN.Recipe.Batch)
+		return nil, fmt.Errorf("train: %s: %d images make no batch of %d", name, data.Len(), m.GAN.Recipe.Batch)
 	}
 	return t, nil
 }
@@ -181,6 +198,9 @@ func (t *Trainer) draw(step int) []int {
 		return images
 	}
 	epoch, place := step/t.StepsPerEpoch(), step%t.StepsPerEpoch()
+	if r.Sampling == arch.Fixed {
+		epoch = 0
+	}
 	if t.epoch != epoch {
 		t.order, t.epoch = dataset.Permutation(t.data.Len(), seed, orderStream, uint64(epoch)), epoch
 	}
@@ -235,7 +255,7 @@ func (t *Trainer) Store() error {
 	return t.current.Store()
 }
 
-// Samples makes the pictures of the GAN's grid with the weights of now, from
+// Samples makes the samples of the GAN's grid with the weights of now, from
 // the latent vectors of pictures 0, 1, ... of the seed: those that ganinfer
 // makes from the exported generator.
 func (t *Trainer) Samples() (*tensor.Dense, error) {
@@ -252,11 +272,15 @@ func (t *Trainer) Samples() (*tensor.Dense, error) {
 	}
 	z := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(n, gan.Latent.Size))
 	fillNoise(floats(z), gan.Latent, t.Model.Seed, pictureStream, 0)
-	return t.samples.Run(z)
+	out, err := t.samples.Run(z)
+	if err != nil {
+		return nil, err
+	}
+	return out[0], nil
 }
 
-// RealImages returns as many images of the data set as the grid has, scaled as
-// the networks see them.
+// RealImages returns as many examples of the data set as the grid has, scaled
+// as the networks see them.
 func (t *Trainer) RealImages() *tensor.Dense {
 	gan := t.Model.GAN
 	n := min(gan.Grid.Rows*gan.Grid.Columns, t.data.Len())

@@ -15,7 +15,7 @@ import (
 func recipeFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.IntFlag{Name: "epochs", Usage: "train for `N` passes over the data", DefaultText: "the recipe's"},
-		&cli.IntFlag{Name: "steps", Usage: "train for `N` steps, whatever the epochs", DefaultText: "as many as the epochs have"},
+		&cli.IntFlag{Name: "steps", Usage: "train for `N` steps, whatever the epochs", DefaultText: "the recipe's, or as many as the epochs have"},
 		&cli.IntFlag{Name: "batch", Usage: "show `N` real images in a step", DefaultText: "the recipe's"},
 		&cli.Float64Flag{Name: "d-rate", Usage: "set the discriminator's learning `RATE`", DefaultText: "the recipe's"},
 		&cli.Float64Flag{Name: "g-rate", Usage: "set the generator's learning `RATE`", DefaultText: "the recipe's"},
@@ -70,7 +70,7 @@ func (r recipe) apply(gan arch.GAN) (arch.GAN, string) {
 		changes = append(changes, fmt.Sprintf("batch=%d", r.batch))
 	}
 	if r.epochs > 0 {
-		gan.Recipe.Epochs = r.epochs
+		gan.Recipe.Epochs, gan.Recipe.Steps = r.epochs, 0
 	}
 	for _, f := range rateFlags {
 		adam := gan.Recipe.Adam[f.role]
@@ -85,12 +85,15 @@ func (r recipe) apply(gan arch.GAN) (arch.GAN, string) {
 
 // goal is the number of steps to train for.
 func (r recipe) goal(gan arch.GAN, images int) (int, error) {
-	perEpoch := gan.Recipe.StepsPerEpoch(images)
+	perEpoch, steps := gan.Recipe.StepsPerEpoch(images), gan.Recipe.Steps
+	if r.steps > 0 {
+		steps = r.steps
+	}
 	switch {
-	case r.steps > train.MaxSteps:
-		return 0, fmt.Errorf("%d steps, want at most %d", r.steps, train.MaxSteps)
-	case r.steps > 0:
-		return r.steps, nil
+	case steps > train.MaxSteps:
+		return 0, fmt.Errorf("%d steps, want at most %d", steps, train.MaxSteps)
+	case steps > 0:
+		return steps, nil
 	case perEpoch > 0 && gan.Recipe.Epochs > train.MaxSteps/perEpoch:
 		return 0, fmt.Errorf("%d epochs of %d steps, want at most %d steps", gan.Recipe.Epochs, perEpoch, train.MaxSteps)
 	}

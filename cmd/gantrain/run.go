@@ -86,8 +86,13 @@ func trainRun(ctx context.Context, run *train.Run, stdout, stderr io.Writer) err
 		for i, loss := range losses {
 			words[i] = fmt.Sprintf("%s %.3f", names[i], loss)
 		}
-		progress.Note(strings.Join(words, " "))
+		text := strings.Join(words, " ")
+		progress.Note(text)
 		progress.Set(step)
+		if every := m.GAN.Grid.Print; every > 0 && step%every == 0 {
+			progress.Close() // until it is set again
+			fmt.Fprintf(stdout, "step %d: %s\n", step, text)
+		}
 	}
 	first, start := m.Step, time.Now()
 	err := run.Train(ctx)
@@ -107,15 +112,19 @@ func trainRun(ctx context.Context, run *train.Run, stdout, stderr io.Writer) err
 	done, took := m.Step-first, time.Since(start)
 	fmt.Fprintf(stdout, "trained for %d steps in %v, %.3g steps/s\n", done, took.Round(time.Second), float64(done)/took.Seconds())
 	if why := run.NotExported(); why != "" {
-		fmt.Fprintf(stdout, "%s: the last samples\n", run.LastSamples())
+		if samples := run.LastSamples(); samples != "" {
+			fmt.Fprintf(stdout, "%s: the last samples\n", samples)
+		}
 		fmt.Fprintf(stdout, "%s: saved but not exported; with ONNX Runtime, 'gantrain export %s' makes the models: %s\n", run.Folder, run.Folder, why)
 		return nil
 	}
 	for _, role := range []arch.Role{arch.Generator, arch.Discriminator} {
 		fmt.Fprintf(stdout, "%s: on ONNX Runtime within %.1e of its graph\n", run.Path(string(role)+".onnx"), run.Largest[role])
 	}
-	fmt.Fprintf(stdout, "%s: the last samples; make more with 'ganinfer generate %s -n 64 --out pictures'\n",
-		run.LastSamples(), run.Path("generator.onnx"))
+	if samples := run.LastSamples(); samples != "" {
+		fmt.Fprintf(stdout, "%s: the last samples; make more with 'ganinfer generate %s -n 64 --out pictures'\n",
+			samples, run.Path("generator.onnx"))
+	}
 	return nil
 }
 

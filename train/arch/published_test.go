@@ -2,6 +2,7 @@ package arch
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -67,13 +68,27 @@ func TestPublishedSurviveJSON(t *testing.T) {
 //	guo-mlp D   784·1024+1024 + 1024·512+512 + 512·256+256 + 256·1+1
 //	dcgan G     100·12544 + 4·12544 + 256·128·25 + 4·128 + 128·64·25 + 4·64 + 64·1·25
 //	dcgan D     1·64·25+64 + 64·128·25+128 + 7·7·128·1+1
+//	silva G     100·8192+8192 + 4·512 + 512·256·25+256 + 4·256 + 256·128·25+128 + 4·128 + 128·3·25+3
+//	silva D     3·64·25+64 + 64·128·25+128 + 4·128 + 128·256·25+256 + 4·256 + 4·4·256·1+1
+//	2d G        2·10+10 + 10·10+10 + 10·2+2
+//	2d D        2·10+10 + 10·10+10 + 10·1+1
+//	intro G     128·256+256 + 256·512+512 + 512·1024+1024 + 4·1024 + 1024·784+784
+//	intro D     784·512+512 + 512·256+256 + 256·1+1
+//
+// For MNIST silva has one channel instead of three: G 2·128·25 + 2 less, D 2·64·25.
 func TestParameterCounts(t *testing.T) {
 	want := map[string][2]int{ // generator, discriminator
-		"guo-mlp":          {1486352, 1460225},
-		"michelucci-dcgan": {2330944, 212865},
+		"fredriksson-2d":    {162, 151},
+		"guo-mlp":           {1486352, 1460225},
+		"guo-mlp literal":   {1486352, 1460225},
+		"intro-mlp":         {1497616, 533505},
+		"intro-mlp nobn":    {1493520, 533505},
+		"michelucci-dcgan":  {2330944, 212865},
+		"silva-dcgan":       {4936963, 1034881},
+		"silva-dcgan mnist": {4930561, 1031681},
 	}
 	got := map[string][2]int{}
-	for _, p := range All() {
+	for _, p := range everything(t) {
 		var count [2]int
 		for i, net := range []Network{p.Generator, p.Discriminator} {
 			rows, err := net.Rows()
@@ -84,7 +99,7 @@ func TestParameterCounts(t *testing.T) {
 				count[i] += r.Count()
 			}
 		}
-		got[p.Name] = count
+		got[strings.TrimSpace(p.Name+" "+p.Variant)] = count
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("parameters (-want +got):\n%s", diff)

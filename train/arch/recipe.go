@@ -15,6 +15,7 @@ const (
 type Recipe struct {
 	Batch    int      // real images in a step, and latent vectors in an update
 	Epochs   int      // passes over the data set
+	Steps    int      `json:",omitempty"` // steps in all, instead of Epochs, where the document counts those
 	Sampling Sampling // how real images are drawn
 
 	Updates []Update
@@ -31,6 +32,7 @@ type Sampling string
 
 const (
 	Shuffled    Sampling = "shuffled"    // every image once an epoch; the last batch is what remains
+	Fixed       Sampling = "fixed"       // shuffled once, the same batches in every epoch; with the last one, as few latent vectors
 	Replacement Sampling = "replacement" // each image of a batch independently; images/batch steps make an epoch, rounded down
 )
 
@@ -59,10 +61,19 @@ type Adam struct{ Rate, Beta1, Beta2, Epsilon float64 }
 
 // StepsPerEpoch is the number of steps that make an epoch over that many images.
 func (r Recipe) StepsPerEpoch(images int) int {
-	if r.Sampling == Shuffled {
-		return (images + r.Batch - 1) / r.Batch
+	if r.Sampling == Replacement {
+		return images / r.Batch
 	}
-	return images / r.Batch
+	return (images + r.Batch - 1) / r.Batch
+}
+
+// Latents is the number of latent vectors in an update, in a step of so many
+// real images.
+func (r Recipe) Latents(real int) int {
+	if r.Sampling == Fixed {
+		return real
+	}
+	return r.Batch
 }
 
 // MaxBatch bounds a recipe's batch, and so what a stored one can make us
@@ -77,11 +88,11 @@ func (r Recipe) check() error {
 	if r.Batch < 1 || r.Batch > MaxBatch {
 		return fmt.Errorf("batch of %d, want 1 to %d", r.Batch, MaxBatch)
 	}
-	if r.Epochs < 1 {
-		return fmt.Errorf("%d epochs, want at least 1", r.Epochs)
+	if r.Steps < 0 || r.Steps == 0 && r.Epochs < 1 {
+		return fmt.Errorf("%d steps or %d epochs, want at least 1", r.Steps, r.Epochs)
 	}
-	if r.Sampling != Shuffled && r.Sampling != Replacement {
-		return fmt.Errorf("sampling %q, want %q or %q", r.Sampling, Shuffled, Replacement)
+	if r.Sampling != Shuffled && r.Sampling != Fixed && r.Sampling != Replacement {
+		return fmt.Errorf("sampling %q, want %q, %q or %q", r.Sampling, Shuffled, Fixed, Replacement)
 	}
 	if len(r.Updates) == 0 {
 		return fmt.Errorf("no updates")
