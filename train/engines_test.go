@@ -113,7 +113,7 @@ func enginesAgree(t *testing.T, gan arch.GAN, real int, data Examples, steps int
 	}
 	closeAfter(t, ort)
 	feeder := newFeeder(gan, data, 1, single.Feeds, nil)
-	images := make([]int, real)
+	images := make([]int, real*gan.Recipe.Reals())
 	skip := undetermined(gan)
 	worst, where := 0.0, ""
 	for step := range steps {
