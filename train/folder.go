@@ -15,7 +15,7 @@ var runFiles = []string{
 }
 
 // runPatterns are the files within the folders of a run.
-var runPatterns = []string{"checkpoints/step-*.safetensors", "samples/step-*.png", "samples/real.png"}
+var runPatterns = []string{lockFile, "checkpoints/step-*.safetensors", "checkpoints/step-*.safetensors.damaged", "samples/step-*.png", "samples/real.png"}
 
 // aside is where the files of a run lie while another takes their place.
 const aside = ".replaced"
@@ -23,9 +23,10 @@ const aside = ".replaced"
 // SetAside makes place for a new run in a folder. The files of the run that it
 // holds are kept until the new one has started: discard then removes them,
 // restore puts them back. Files that no run has written are left where they
-// are, and in the way they are an error.
+// are, and in the way they are an error, as is a process that still writes the
+// run.
 func SetAside(folder string) (discard, restore func() error, err error) {
-	if err := onlyRunFiles(folder); err != nil {
+	if err := errors.Join(unlocked(folder), onlyRunFiles(folder)); err != nil {
 		return nil, nil, err
 	}
 	keep := filepath.Join(folder, aside)

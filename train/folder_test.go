@@ -105,7 +105,9 @@ func files(t *testing.T, folder string) map[string][]byte {
 		if err != nil {
 			return err
 		}
-		out[filepath.ToSlash(name)], err = os.ReadFile(path)
+		if name = filepath.ToSlash(name); name != lockFile { // it holds nothing
+			out[name], err = os.ReadFile(path)
+		}
 		return err
 	})
 	if err != nil {

@@ -28,9 +28,9 @@ func TestPublishedGANsTrain(t *testing.T) {
 		batch         int
 		steps, repeat int
 	}{
-		{"guo-mlp", Tape, 128, 500, 60},
+		{"guo-mlp", Tape, 128, 100, 30},
 		{"guo-mlp", ORT, 128, 500, 500},
-		{"michelucci-dcgan", Tape, 64, 20, 4},
+		{"michelucci-dcgan", Tape, 64, 8, 3},
 		{"michelucci-dcgan", ORT, 64, 20, 20},
 		{"fredriksson-2d", Tape, 16, 100, 100},
 		{"fredriksson-2d", ORT, 16, 100, 100},

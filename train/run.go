@@ -10,6 +10,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gofrs/flock"
+
 	"github.com/gantrain/gantrain/train/engine"
 	"github.com/gantrain/gantrain/train/record"
 )
@@ -38,6 +40,7 @@ type Run struct {
 	report  Report
 	losses  *record.Losses
 	saved   time.Time // when the last checkpoint was written
+	lock    *flock.Flock
 }
 
 // Exported is a model that a run has written.
@@ -67,7 +70,7 @@ func NewRun(ctx context.Context, folder string, m *Model, data Examples, goal in
 		return nil, errors.Join(err, t.Close())
 	}
 	if err := r.start(ctx); err != nil {
-		return nil, errors.Join(err, t.Close(), removeRun(folder)) // nothing of use lies there
+		return nil, errors.Join(err, t.Close(), r.unlock(), removeRun(folder)) // nothing of use lies there
 	}
 	return r, nil
 }
@@ -119,6 +122,9 @@ func (r *Run) start(ctx context.Context) error {
 		}
 	}
 	var err error
+	if r.lock, err = lock(r.Folder); err != nil {
+		return err
+	}
 	if r.losses, err = record.Create(r.Path("losses.csv"), r.LossNames()); err != nil {
 		return err
 	}
@@ -144,31 +150,40 @@ func OpenRun(ctx context.Context, folder string, data Examples, o Options) (*Run
 	if err != nil {
 		return nil, err
 	}
-	m, err := LatestModel(folder)
-	if err != nil {
+	r := &Run{Folder: folder, report: report, saved: time.Now()}
+	if r.lock, err = lock(folder); err != nil {
 		return nil, err
 	}
-	if err := report.check(m, data); err != nil {
-		return nil, fmt.Errorf("train: %s: %w", folder, err)
-	}
-	if o.Engine == "" || o.Engine == Auto && report.Engine == Tape {
-		o.Engine = report.Engine
-	}
-	o, missing := o.Choose(ctx)
-	report.Engine = o.Engine
-	if o.Runtime.Provider == "" {
-		o.Runtime.Provider = report.Provider
-	}
-	t, err := NewTrainer(m, data, o)
-	if err != nil {
-		return nil, err
-	}
-	report.Status, report.Step = Running, m.Step
-	r := &Run{Folder: folder, options: o, missing: missing, trainer: t, report: report, saved: time.Now()}
-	if err := r.reopen(ctx); err != nil {
-		return nil, errors.Join(err, t.Close())
+	if err := r.open(ctx, data, o); err != nil {
+		return nil, errors.Join(err, r.lock.Close())
 	}
 	return r, nil
+}
+
+func (r *Run) open(ctx context.Context, data Examples, o Options) error {
+	m, err := LatestModel(r.Folder)
+	if err != nil {
+		return err
+	}
+	if err := r.report.check(m, data); err != nil {
+		return fmt.Errorf("train: %s: %w", r.Folder, err)
+	}
+	if o.Engine == "" || o.Engine == Auto && r.report.Engine == Tape {
+		o.Engine = r.report.Engine
+	}
+	r.options, r.missing = o.Choose(ctx)
+	r.report.Engine = r.options.Engine
+	if r.options.Runtime.Provider == "" {
+		r.options.Runtime.Provider = r.report.Provider
+	}
+	if r.trainer, err = NewTrainer(m, data, r.options); err != nil {
+		return err
+	}
+	r.report.Status, r.report.Step = Running, m.Step
+	if err := r.reopen(ctx); err != nil {
+		return errors.Join(err, r.trainer.Close())
+	}
+	return nil
 }
 
 // reopen takes up what the run has left behind.
@@ -203,6 +218,30 @@ func LatestModel(folder string) (*Model, error) {
 		err = fmt.Errorf("%w; without that file, %s is the newest", err, checkpoints[newest-1])
 	}
 	return m, err
+}
+
+// SkipDamaged renames the newest checkpoint of a run if it can't be read, so that
+// the one before it is the newest, and returns its new name. Where the newest can
+// be read, or is the only one, nothing is done.
+func SkipDamaged(folder string) (damaged string, err error) {
+	l, err := lock(folder)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, l.Close()) }()
+	checkpoints, err := Checkpoints(folder)
+	if err != nil || len(checkpoints) < 2 {
+		return "", err
+	}
+	newest := checkpoints[len(checkpoints)-1]
+	if _, err := LoadModel(newest); err == nil {
+		return "", nil
+	}
+	damaged = newest + ".damaged"
+	if err := os.Rename(newest, damaged); err != nil {
+		return "", fmt.Errorf("train: %w", err)
+	}
+	return damaged, nil
 }
 
 // Path is a file in the run's folder.
@@ -264,4 +303,13 @@ func (r *Run) Train(ctx context.Context) error {
 }
 
 // Close ends the use of the run.
-func (r *Run) Close() error { return errors.Join(r.losses.Close(), r.trainer.Close()) }
+func (r *Run) Close() error {
+	return errors.Join(r.losses.Close(), r.trainer.Close(), r.unlock())
+}
+
+func (r *Run) unlock() error {
+	if r.lock == nil { // it could not start
+		return nil
+	}
+	return r.lock.Close()
+}

@@ -20,6 +20,7 @@ func newResume() *cli.Command {
 		Description: "The run goes on from its newest checkpoint and ends as if it had never been stopped. Example:\n\n" +
 			"gantrain resume runs/digits",
 		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "previous", Usage: "go on from the checkpoint before the newest, if that one is damaged", DisableDefaultText: true},
 			&cli.StringFlag{Name: "engine", Usage: engineUsage, DefaultText: "the run's own"},
 			providerFlag("the run's own"),
 			libraryFlag,
@@ -35,6 +36,15 @@ func newResume() *cli.Command {
 			o := train.Options{Engine: engine, Runtime: libraryOptions(c)}
 			if o.Runtime.Provider, err = providerOf(c); err != nil {
 				return err
+			}
+			if c.Bool("previous") {
+				damaged, err := train.SkipDamaged(c.Args().First())
+				if err != nil {
+					return err
+				}
+				if damaged != "" {
+					fmt.Fprintf(c.App.ErrWriter, "gantrain: the newest checkpoint is damaged and now called %s\n", damaged)
+				}
 			}
 			return resume(c.Context, c.Args().First(), o, c.App.Writer, c.App.ErrWriter)
 		},

@@ -1,0 +1,41 @@
+package train
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+
+	"github.com/gofrs/flock"
+)
+
+// lockFile is locked by the process that writes a run. The lock ends with the
+// process, however that ends; the file stays.
+const lockFile = "checkpoints/.lock"
+
+// lock takes a run's folder for this process.
+func lock(folder string) (*flock.Flock, error) {
+	l := flock.New(filepath.Join(folder, lockFile))
+	ok, err := l.TryLock()
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("train: %s is no run folder: it has no checkpoints", folder)
+	case err != nil:
+		return nil, fmt.Errorf("train: %w", err)
+	case !ok:
+		return nil, fmt.Errorf("train: %s is being written by another process: wait for it or end it", folder)
+	}
+	return l, nil
+}
+
+// unlocked is an error while another process writes a run in the folder.
+func unlocked(folder string) error {
+	l, err := lock(folder)
+	if err != nil {
+		if _, other := ReadReport(folder); other != nil { // no run lies there
+			return nil
+		}
+		return err
+	}
+	return l.Close()
+}
