@@ -38,7 +38,7 @@ const (
 
 // Update trains one network for one step of its optimiser.
 type Update struct {
-	Trains Role
+	Trains Role `yaml:"-"` // begins an update there
 	// Noise numbers the latent vectors: updates with one number see the same.
 	Noise int
 	// RealLabel and FakeLabel are what the network being trained wants the
