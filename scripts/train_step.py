@@ -4,9 +4,10 @@
     python3 train_step.py step.onnx train-images-idx3-ubyte.gz 100
 
 The pictures are an IDX file such as MNIST's, gzipped or plain, or a .npy array
-of bytes [N, H, W] or [N, C, H, W]. The step's own notes say what each of its
-inputs is; step.safetensors holds the weights to start from. Needs numpy,
-onnxruntime and safetensors. Prints the losses.
+of bytes [N, H, W] or [N, C, H, W]; for a GAN of points, one of numbers [N, 2].
+The step's own notes say what each of its inputs is; step.safetensors holds the
+weights to start from. Needs numpy, onnxruntime and safetensors. Prints the
+losses.
 """
 
 import gzip
@@ -30,6 +31,8 @@ def fill(note, shape, step, images, random):
     """An input of a step, counted from 0, that is not state."""
     if note["kind"] == "real":
         batch = images[random.integers(len(images), size=shape[0])].reshape(shape)
+        if "min" not in note:  # no pictures
+            return batch.astype("float32")
         return (note["min"] + batch * ((note["max"] - note["min"]) / 255)).astype("float32")
     if note["kind"] == "noise" and note["distribution"] == "uniform":
         return random.uniform(-1, 1, shape).astype("float32")
@@ -37,7 +40,10 @@ def fill(note, shape, step, images, random):
         return random.standard_normal(shape, "float32")
     if note["kind"] == "mask":
         return (random.random(shape, "float32") < note["keep"]).astype("uint8")
-    t = step * note["per_step"] + note["number"]  # Adam's bias correction
+    t = step * note["per_step"] + note["number"]  # updates of the network, this one included
+    if note["kind"] == "share":  # of new weights in their running average, which warms up
+        return np.array(1 - min(note["decay"], t / (9 + t)), "float32")
+    # Adam's bias correction.
     beta1, beta2 = (float(np.float32(note[beta])) for beta in ("beta1", "beta2"))
     return np.array(note["rate"] * (1 - beta2**t) ** 0.5 / (1 - beta1**t), "float32")
 

@@ -48,7 +48,7 @@ func (m *Model) verified(ctx context.Context, role arch.Role, o runtime.Options)
 // ONNX serialises a network of the model. The same model gives the same bytes.
 func (m *Model) ONNX(role arch.Role) ([]byte, error) {
 	// Any batch size does: the axis becomes symbolic.
-	g, err := nn.NewInference(role, m.network(role), m.State, 1)
+	g, err := nn.NewInference(role, m.network(role), m.weights(role), 1)
 	if err != nil {
 		return nil, err
 	}
@@ -83,6 +83,9 @@ func (m *Model) info(role arch.Role) modelinfo.Info {
 	}
 	if role == arch.Generator {
 		info.Latent, info.Distribution = m.GAN.Latent.Size, latent.Distribution(m.GAN.Latent.Distribution)
+		if m.averaged() {
+			info.Average = m.GAN.Recipe.EMA
+		}
 	}
 	return info
 }
@@ -91,7 +94,7 @@ func (m *Model) info(role arch.Role) modelinfo.Info {
 func (m *Model) cases(role arch.Role) ([]verify.Case, error) {
 	var cases []verify.Case
 	for _, batch := range verifiedBatches {
-		g, err := nn.NewInference(role, m.network(role), m.State, batch)
+		g, err := nn.NewInference(role, m.network(role), m.weights(role), batch)
 		if err != nil {
 			return nil, err
 		}

@@ -32,7 +32,7 @@ func newFeeder(gan arch.GAN, data Examples, seed uint64, specs []FeedSpec, rows 
 		f.feeds[i] = engine.Feed{}
 		for _, s := range specs {
 			switch s.Kind {
-			case LearningRate: // a new scalar at each step
+			case LearningRate, AverageShare: // a new scalar at each step
 			case DropoutMask:
 				shape := s.Shape
 				if rows != nil {
@@ -56,11 +56,12 @@ func (f *feeder) fill(step int, images []int) engine.Feed {
 	feed := f.feeds[f.turn]
 	f.turn = 1 - f.turn
 	mask := uint64(0)
+	size := len(images) / f.gan.Recipe.Reals()
 	for _, s := range f.specs {
 		switch s.Kind {
 		case RealImages:
 			if f.data != nil {
-				f.data.Scale(floats(feed[s.Name]), images, f.gan.Min, f.gan.Max)
+				f.data.Scale(floats(feed[s.Name]), images[s.Real*size:][:s.Shape[0]], f.gan.Min, f.gan.Max)
 			}
 		case Noise:
 			fillNoise(floats(feed[s.Name]), f.gan.Latent, f.seed, noiseStream+uint64(s.Noise), uint64(step)*uint64(f.gan.Recipe.Batch))
@@ -75,6 +76,8 @@ func (f *feeder) fill(step int, images []int) engine.Feed {
 			mask++
 		case LearningRate:
 			feed[s.Name] = gorgonia.NewF32(float32(f.rate(s.Update, step)))
+		case AverageShare:
+			feed[s.Name] = gorgonia.NewF32(float32(f.share(s.Update, step)))
 		}
 	}
 	return feed
@@ -87,8 +90,22 @@ func floats(v gorgonia.Value) []float32 { return v.Data().([]float32) }
 func (f *feeder) rate(update, step int) float64 {
 	r := f.gan.Recipe
 	a := r.Adam[r.Updates[update].Trains]
+	return op.AdamRate(a.Rate, a.Beta1, a.Beta2, f.count(update, step))
+}
+
+// count is the number of updates that the network of an update has had after it.
+func (f *feeder) count(update, step int) int {
+	r := f.gan.Recipe
 	perStep, number := turns(r, update)
-	return op.AdamRate(a.Rate, a.Beta1, a.Beta2, step*perStep+number)
+	return r.Trained(r.Updates[update].Trains, step)*perStep + number
+}
+
+// share is what new weights get of their running average, which is warmed up:
+// after t updates it decays by (1 + t)/(10 + t) at most, so by what lies ten
+// times as near at first. tf.train.ExponentialMovingAverage's num_updates.
+func (f *feeder) share(update, step int) float64 {
+	t := float64(f.count(update, step) - 1)
+	return 1 - min(f.gan.Recipe.EMA, (1+t)/(10+t))
 }
 
 // turns gives the number of updates that the network of an update has in a

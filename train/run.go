@@ -4,11 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
-	"github.com/gantrain/gantrain/train/arch"
 	"github.com/gantrain/gantrain/train/engine"
 	"github.com/gantrain/gantrain/train/record"
 )
@@ -16,17 +17,17 @@ import (
 // Run is a training run in a folder of its own:
 //
 //	run.json            what was asked, on what data, how far it came
-//	generator.onnx      newest; discriminator.onnx beside it
+//	generator.onnx      newest; discriminator.onnx beside it, and, where generator.onnx
+//	                    has running averages for weights, generator-plain.onnx
 //	checkpoints/        the newest two, and those that the recipe keeps
 //	samples/            grids from fixed latent vectors; real.png from the data
 //	losses.csv, losses.png
 type Run struct {
 	Folder string
-	// OnStep, if not nil, is called after each step with the losses of its
-	// updates.
-	OnStep func(step int, losses []float64)
-	// Largest is how far each exported model departs from its graph.
-	Largest map[arch.Role]float64
+	// OnStep, if not nil, is called after each step with its losses and the rest
+	// of what LossNames names.
+	OnStep   func(step int, losses []float64)
+	Exported []Exported // by the newest checkpoint
 	// Notes say what its user may not expect of a run: that it has to do without
 	// ONNX Runtime, or that it won't end as one that was never stopped.
 	Notes []string
@@ -37,6 +38,12 @@ type Run struct {
 	report  Report
 	losses  *record.Losses
 	saved   time.Time // when the last checkpoint was written
+}
+
+// Exported is a model that a run has written.
+type Exported struct {
+	Path    string
+	Largest float64 // difference from the graph that it came from
 }
 
 // NewRun starts a run in a new or empty folder: it writes down what was asked,
@@ -172,7 +179,14 @@ func (r *Run) reopen(ctx context.Context) error {
 	if err := record.Truncate(r.Path("losses.csv"), r.Model().Step); err != nil {
 		return err
 	}
-	var err error
+	table, err := record.ReadLosses(r.Path("losses.csv"))
+	if err != nil {
+		return err
+	}
+	if !slices.Equal(table.Columns, r.LossNames()) {
+		return fmt.Errorf("train: %s: its columns are %v, a step gives %v: the run was begun by another version, which can go on with it; this one can export it",
+			r.Path("losses.csv"), table.Columns, r.LossNames())
+	}
 	r.losses, err = record.Open(r.Path("losses.csv"))
 	return err
 }
@@ -189,22 +203,6 @@ func LatestModel(folder string) (*Model, error) {
 		err = fmt.Errorf("%w; without that file, %s is the newest", err, checkpoints[newest-1])
 	}
 	return m, err
-}
-
-// lossColumns names the loss of each update after the network that it trains:
-// d_loss, g_loss, and g_loss2 for a second one.
-func lossColumns(r arch.Recipe) []string {
-	var names []string
-	count := map[arch.Role]int{}
-	for _, u := range r.Updates {
-		count[u.Trains]++
-		name := string(u.Trains[0]) + "_loss"
-		if count[u.Trains] > 1 {
-			name += fmt.Sprint(count[u.Trains])
-		}
-		names = append(names, name)
-	}
-	return names
 }
 
 // Path is a file in the run's folder.
@@ -231,8 +229,8 @@ func (r *Run) NotExported() string { return r.report.NotExported }
 // later.
 func (r *Run) Model() *Model { return r.trainer.Model }
 
-// LossNames names the losses of a step, as the columns of losses.csv.
-func (r *Run) LossNames() []string { return lossColumns(r.Model().GAN.Recipe) }
+// LossNames names what is recorded of a step: the columns of losses.csv.
+func (r *Run) LossNames() []string { return r.trainer.Columns() }
 
 // Goal is the step at which the run ends.
 func (r *Run) Goal() int { return r.report.Goal }
@@ -253,7 +251,8 @@ func (r *Run) Train(ctx context.Context) error {
 		if err := r.losses.Append(m.Step, losses...); err != nil {
 			return r.failed(err)
 		}
-		r.report.Losses = losses
+		updates := slices.Clone(losses[:len(m.GAN.Recipe.Updates)])
+		r.report.Losses = slices.DeleteFunc(updates, math.IsNaN) // JSON has none
 		if r.OnStep != nil {
 			r.OnStep(m.Step, losses)
 		}

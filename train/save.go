@@ -148,16 +148,30 @@ func (r *Run) export(ctx context.Context) error {
 	// It is the file that is compared, which a GPU would round otherwise.
 	o := r.options.Runtime
 	o.Provider = runtime.CPU
-	r.Largest = map[arch.Role]float64{}
-	for _, role := range []arch.Role{arch.Generator, arch.Discriminator} {
+	m := r.Model()
+	files := []modelFile{{"generator.onnx", m, arch.Generator}, {"discriminator.onnx", m, arch.Discriminator}}
+	if m.averaged() {
+		plain := *m
+		plain.Plain = true
+		files = append(files, modelFile{"generator-plain.onnx", &plain, arch.Generator})
+	}
+	r.Exported = nil
+	for _, f := range files {
 		// An interrupted run exports all the same.
-		report, err := r.Model().Export(context.WithoutCancel(ctx), role, r.Path(string(role)+".onnx"), o)
+		report, err := f.model.Export(context.WithoutCancel(ctx), f.role, r.Path(f.name), o)
 		if err != nil {
 			return err
 		}
-		r.Largest[role] = report.Largest()
+		r.Exported = append(r.Exported, Exported{r.Path(f.name), report.Largest()})
 	}
 	return nil
+}
+
+// modelFile is a file that a run exports.
+type modelFile struct {
+	name  string
+	model *Model
+	role  arch.Role
 }
 
 // finish ends the run for now.

@@ -17,6 +17,9 @@ import (
 type Plan struct {
 	engine.Step
 	Feeds []FeedSpec
+	// Columns name what a step gives: the loss of each update, d_loss or g_loss
+	// with a number from the second on, then reports.
+	Columns []string
 }
 
 // FeedSpec describes an input of a step that is not state.
@@ -24,9 +27,11 @@ type FeedSpec struct {
 	Name  string
 	Shape tensor.Shape // () for a rate
 	Kind  FeedKind
-	// Noise is the recipe's number of the latent vectors, Rate the share that a
-	// mask drops, Update the number of the update whose learning rate this is.
+	// Noise is the recipe's number of the latent vectors, Real that of the real
+	// examples, Rate the share that a mask drops, Update the number of the update
+	// whose learning rate or share this is.
 	Noise  int
+	Real   int
 	Rate   float64
 	Update int
 }
@@ -39,12 +44,13 @@ const (
 	Noise                        // latent vectors [N, latent]
 	DropoutMask                  // uint8, 1 keeps
 	LearningRate                 // of one update, bias correction included
+	AverageShare                 // of the new weights in their running average, after one update
 )
 
-// NewPlan builds the graphs of a GAN's step for a number of real images, which
-// is less than the recipe's batch in the last step of an epoch.
+// NewPlan builds the graphs of a GAN's step for a number of real images in an
+// update, which is less than the recipe's batch in the last step of an epoch.
 func NewPlan(gan arch.GAN, real int, dt tensor.Dtype) (*Plan, error) {
-	b := &planner{gan: gan, real: real, dt: dt, fed: map[string]bool{}}
+	b := &planner{gan: gan, real: real, dt: dt, fed: map[string]bool{}, said: map[string]bool{}}
 	b.plan.Simultaneous = gan.Recipe.Simultaneous
 	for i, u := range gan.Recipe.Updates {
 		update, err := b.update(i, u)
@@ -52,6 +58,12 @@ func NewPlan(gan arch.GAN, real int, dt tensor.Dtype) (*Plan, error) {
 			return nil, fmt.Errorf("train: %s: update %d (%s): %w", gan.Name, i+1, u.Trains, err)
 		}
 		b.plan.Updates = append(b.plan.Updates, update)
+	}
+	b.plan.Columns = lossColumns(gan.Recipe)
+	for _, u := range b.plan.Updates {
+		for _, p := range u.Report {
+			b.plan.Columns = append(b.plan.Columns, p.Name)
+		}
 	}
 	return &b.plan, nil
 }
@@ -62,6 +74,7 @@ type planner struct {
 	dt   tensor.Dtype
 	plan Plan
 	fed  map[string]bool // names that stand in plan.Feeds
+	said map[string]bool // names of reports
 }
 
 // graph is one update under construction.
@@ -73,6 +86,15 @@ type graph struct {
 	inputs []export.Port
 	gen    *nn.Net
 	disc   *nn.Net
+	judged []judged
+}
+
+// judged is what the discriminator made of a batch: real examples, generated
+// ones, or both joined, each with its target.
+type judged struct {
+	pass    string
+	out     nn.Output
+	targets []op.Target
 }
 
 func (b *planner) update(index int, u arch.Update) (engine.Update, error) {
@@ -92,6 +114,11 @@ func (b *planner) update(index int, u arch.Update) (engine.Update, error) {
 	if u.Trains == arch.Discriminator {
 		trained = g.disc
 	}
+	if u.Minimax {
+		if loss, err = gorgonia.Mul(loss, minus(g.dt)); err != nil {
+			return engine.Update{}, err
+		}
+	}
 	updated, err := g.adam(loss, trained.Weights())
 	if err != nil {
 		return engine.Update{}, err
@@ -107,7 +134,18 @@ func (b *planner) update(index int, u arch.Update) (engine.Update, error) {
 			updated = append(updated, export.Port{Name: p.Name, Node: p.Node})
 		}
 	}
-	return engine.Update{Name: string(u.Trains), Inputs: g.inputs, Loss: loss, New: updated}, nil
+	if u.Trains == arch.Generator && b.gan.Recipe.EMA > 0 {
+		averages, err := g.average(updated)
+		if err != nil {
+			return engine.Update{}, err
+		}
+		updated = append(updated, averages...)
+	}
+	report, err := g.report() // after the gradient, to which it does not belong
+	if err != nil {
+		return engine.Update{}, err
+	}
+	return engine.Update{Name: string(u.Trains), Inputs: g.inputs, Loss: loss, Report: report, New: updated}, nil
 }
 
 func (g *graph) net(role arch.Role, net arch.Network) (*nn.Net, error) {
@@ -137,6 +175,22 @@ func (g *graph) feed(spec FeedSpec, dt tensor.Dtype) *gorgonia.Node {
 	return n
 }
 
+// realName is what the real examples of a number are fed as.
+func realName(number int) string {
+	if number == 0 {
+		return "real"
+	}
+	return fmt.Sprint("real/", number)
+}
+
+// minus is the constant -1.
+func minus(dt tensor.Dtype) *gorgonia.Node {
+	if dt == tensor.Float64 {
+		return gorgonia.NewConstant(-1.0)
+	}
+	return gorgonia.NewConstant(float32(-1))
+}
+
 // loss runs the networks and returns the loss of the one being trained.
 func (g *graph) loss() (*gorgonia.Node, error) {
 	fake, err := g.generated()
@@ -148,7 +202,7 @@ func (g *graph) loss() (*gorgonia.Node, error) {
 	if u.Trains == arch.Generator {
 		return g.judge(fake, "fake", fakeTarget)
 	}
-	real := g.feed(FeedSpec{Name: "real", Kind: RealImages, Shape: append(tensor.Shape{g.real}, g.gan.Image...)}, g.dt)
+	real := g.feed(FeedSpec{Name: realName(u.Real), Kind: RealImages, Real: u.Real, Shape: append(tensor.Shape{g.real}, g.gan.Image...)}, g.dt)
 	realTarget := op.Target{Rows: g.real, Label: u.RealLabel}
 	if u.Joined {
 		both, err := op.Concat(0, real, fake)
@@ -189,19 +243,23 @@ func (g *graph) judge(images *gorgonia.Node, pass string, targets ...op.Target) 
 	if err != nil {
 		return nil, err
 	}
+	g.judged = append(g.judged, judged{pass, out, targets})
+	return g.cost(out, targets...)
+}
+
+// cost is the loss of what the discriminator made of a batch.
+func (g *graph) cost(out nn.Output, targets ...op.Target) (*gorgonia.Node, error) {
 	if g.recipe.Epsilon == 0 {
 		return op.SigmoidCrossEntropy(out.Logit, targets...)
 	}
-	if len(targets) > 1 || targets[0].Label != 0 && targets[0].Label != 1 {
-		return nil, fmt.Errorf("a loss with an epsilon takes separate passes and labels of 0 and 1")
-	}
 	p := out.Node
 	if p == out.Logit {
+		var err error
 		if p, err = op.Sigmoid(p); err != nil {
 			return nil, err
 		}
 	}
-	return op.LogLoss(p, targets[0].Label == 1, g.recipe.Epsilon)
+	return op.LogLoss(p, g.recipe.Epsilon, targets...)
 }
 
 // masks feeds the dropout masks of one pass through a network. In a
@@ -243,5 +301,32 @@ func (g *graph) adam(loss *gorgonia.Node, weights []nn.Param) ([]export.Port, er
 	return out, nil
 }
 
+// average moves the running averages of the generator's weights and statistics
+// towards their new values.
+func (g *graph) average(updated []export.Port) ([]export.Port, error) {
+	share := g.feed(FeedSpec{Name: fmt.Sprintf("share/%d", g.index), Kind: AverageShare, Update: g.index}, g.dt)
+	var out []export.Port
+	for _, p := range append(g.gen.Weights(), g.gen.Statistics()...) {
+		now := p.Node
+		for _, u := range updated {
+			if u.Name == p.Name {
+				now = u.Node
+			}
+		}
+		name := averageName(p.Name)
+		old := nn.Input(g.ExprGraph, name, g.dt, now.Shape()...)
+		g.inputs = append(g.inputs, export.Port{Name: name, Node: old})
+		average, err := op.Towards(old, now, share)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		out = append(out, export.Port{Name: name, Node: average})
+	}
+	return out, nil
+}
+
 // momentNames are the names of Adam's moments of a weight in the state.
 func momentNames(weight string) (m, v string) { return weight + "/m", weight + "/v" }
+
+// averageName is the name of a parameter's running average in the state.
+func averageName(param string) string { return param + "/average" }

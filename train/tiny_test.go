@@ -56,6 +56,13 @@ func simultaneous(gan *arch.GAN) {
 	gan.Recipe.Updates[1].Noise = 0
 }
 
+func average(gan *arch.GAN) { gan.Recipe.EMA = 0.999 }
+
+// phases trains the discriminator alone for two steps, then the generator.
+func phases(gan *arch.GAN) {
+	gan.Recipe.Phases = []arch.Phase{{Trains: arch.Discriminator, Steps: 2}, {Trains: arch.Generator, Steps: 2}}
+}
+
 // noiseImages is a data set of n pictures of the tiny GAN's size.
 func noiseImages(n int) *dataset.Images { return noiseOf(n, arch.Shape{1, 8, 8}) }
 
@@ -112,7 +119,12 @@ func tinyModel(t testing.TB, gan arch.GAN) *Model {
 // tinyTrainer trains a fresh model on n pictures.
 func tinyTrainer(t testing.TB, gan arch.GAN, n int) *Trainer {
 	t.Helper()
-	trainer, err := NewTrainer(tinyModel(t, gan), noiseImages(n), Options{Engine: Tape})
+	return tinyTrainerOn(t, gan, noiseImages(n))
+}
+
+func tinyTrainerOn(t testing.TB, gan arch.GAN, data Examples) *Trainer {
+	t.Helper()
+	trainer, err := NewTrainer(tinyModel(t, gan), data, Options{Engine: Tape})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,9 @@
 package pass
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // matrix is stored row by row.
 type matrix struct {
@@ -42,12 +45,58 @@ type bilinear struct {
 // group of products:
 //
 //	u = rows · x  [2·groups, width],  products of group g = columns[g] · (u[2g], u[2g+1])
+//
+// Without rows, columns is that matrix as a whole.
 type transform struct {
 	rows    matrix   // [2·groups, height]
 	columns []matrix // each [products of a group, 2·width]
 }
 
 func (t transform) products() int { return len(t.columns) * t.columns[0].rows }
+
+// whole multiplies the factors of a form's transforms, and leaves out products
+// that are zero.
+func (b bilinear) whole() bilinear {
+	keep := make([]bool, b.kernel.rows)
+	var kernel [][]float64
+	for i := range keep {
+		row := b.kernel.data[i*b.kernel.columns:][:b.kernel.columns]
+		if keep[i] = slices.ContainsFunc(row, func(v float64) bool { return v != 0 }); keep[i] {
+			kernel = append(kernel, row)
+		}
+	}
+	return bilinear{b.large.whole(keep), stack(kernel), b.small.whole(keep)}
+}
+
+func (t transform) whole(keep []bool) transform {
+	height, each, width := t.rows.columns, t.columns[0].rows, t.columns[0].columns/2
+	var rows [][]float64
+	for i, kept := range keep {
+		if !kept {
+			continue
+		}
+		var row []float64
+		for y := range height {
+			for x := range width {
+				first, second := t.columns[i/each].at(i%each, x), t.columns[i/each].at(i%each, width+x)
+				row = append(row, first*t.rows.at(i/each*2, y)+second*t.rows.at(i/each*2+1, y))
+			}
+		}
+		rows = append(rows, row)
+	}
+	return transform{columns: []matrix{stack(rows)}}
+}
+
+// withColumns takes columns by number, in their order.
+func (m matrix) withColumns(order []int) matrix {
+	out := newMatrix(m.rows, len(order))
+	for i := range m.rows {
+		for j, from := range order {
+			out.data[i*len(order)+j] = m.at(i, from)
+		}
+	}
+	return out
+}
 
 // taps are the offsets from first to last, of rows and columns.
 type taps struct{ first, last [2]int }
@@ -62,17 +111,15 @@ func (t taps) period(axis, large, small int) int {
 	return max(large-t.first[axis], small+t.last[axis], large)
 }
 
-// periods is the period of both axes: an even one along the rows, where two
-// frequencies that are their own conjugates make a group.
+// periods is the period of both axes.
 func (t taps) periods(large, small [2]int) [2]int {
-	rows := t.period(0, large[0], small[0])
-	return [2]int{rows + rows%2, t.period(1, large[1], small[1])}
+	return [2]int{t.period(0, large[0], small[0]), t.period(1, large[1], small[1])}
 }
 
 // smallDFT gives the bilinear form that a discrete Fourier transform of the
-// whole picture makes: no tiles, no large constants, rounding errors as of a sum.
-func smallDFT(large, small [2]int, t taps) bilinear {
-	period := t.periods(large, small)
+// whole picture makes, of at least the periods of the taps: no tiles, no large
+// constants, rounding errors as of a sum.
+func smallDFT(large, small [2]int, t taps, period [2]int) bilinear {
 	groups := dftTerms(period)
 	var kernel [][]float64
 	for _, group := range groups {
@@ -117,9 +164,9 @@ func turn(i, n int) float64 { return 2 * math.Pi * float64(i) / float64(n) }
 // one frequency of two conjugate ones is enough; it costs three real products
 // (Gauss), a real frequency one.
 //
-// A group is a frequency along the rows; the first is the two that are their own
-// conjugates, 0 and half of the period, and is filled up with one product or two
-// that are zero.
+// A group is a frequency along the rows; the first is those that are their own
+// conjugates, 0 and half of an even period, and is filled up with products that
+// are zero: one or two, or half of a group where the period is odd.
 func dftTerms(period [2]int) [][]term {
 	share := 1 / float64(period[0]*period[1])
 	alone := func(f0, f1 int) []term {
@@ -135,8 +182,12 @@ func dftTerms(period [2]int) [][]term {
 			{f, mix{1, -1}, mix{1, 1}, mix{0, -2 * share}},
 		}
 	}
-	groups := make([][]term, period[0]/2)
-	for _, f0 := range []int{0, period[0] / 2} {
+	own := []int{0}
+	if period[0]%2 == 0 {
+		own = append(own, period[0]/2)
+	}
+	groups := make([][]term, (period[0]+1)/2)
+	for _, f0 := range own {
 		for f1 := 0; 2*f1 <= period[1]; f1++ {
 			if f1 == 0 || 2*f1 == period[1] {
 				groups[0] = append(groups[0], alone(f0, f1)...)

@@ -20,6 +20,9 @@ func (m matrix) times(v []float64) []float64 {
 }
 
 func (t transform) times(x []float64) []float64 {
+	if t.rows.rows == 0 {
+		return t.columns[0].times(x)
+	}
 	width := t.columns[0].columns / 2
 	u := make([]float64, t.rows.rows*width)
 	for j := range width {
@@ -40,7 +43,11 @@ func (t transform) times(x []float64) []float64 {
 
 // transposedTimes multiplies the transpose with a vector.
 func (t transform) transposedTimes(v []float64) []float64 {
-	out := make([]float64, t.rows.columns*t.columns[0].columns/2)
+	positions := t.columns[0].columns
+	if t.rows.rows > 0 {
+		positions = t.rows.columns * positions / 2
+	}
+	out := make([]float64, positions)
 	for i := range out {
 		unit := make([]float64, len(out))
 		unit[i] = 1
@@ -112,16 +119,21 @@ func TestSmallDFT(t *testing.T) {
 		x := draw(r, c.large[0]*c.large[1])
 		w := draw(r, c.taps.size()[0]*c.taps.size()[1])
 		want := correlate(c.large, c.small, c.taps, x, w)
-		form := smallDFT(c.large, c.small, c.taps)
-		d, g := form.large.times(x), form.kernel.times(w)
-		for i := range d {
-			d[i] *= g[i]
-		}
-		got := form.small.transposedTimes(d)
-		for i := range want {
-			if !(math.Abs(got[i]-want[i]) <= 1e-12) { // float64, sums of some 400 terms
-				t.Errorf("%v: y[%d] is %v, want %v", c, i, got[i], want[i])
-				break
+		period := c.taps.periods(c.large, c.small)
+		for _, period := range [][2]int{period, {period[0] + 1, period[1]}, {period[0], period[1] + 1}} { // odd and even
+			steps := smallDFT(c.large, c.small, c.taps, period)
+			for _, form := range []bilinear{steps, steps.whole()} {
+				d, g := form.large.times(x), form.kernel.times(w)
+				for i := range d {
+					d[i] *= g[i]
+				}
+				got := form.small.transposedTimes(d)
+				for i := range want {
+					if !(math.Abs(got[i]-want[i]) <= 1e-12) { // float64, sums of some 400 terms
+						t.Errorf("%v, period %v: y[%d] is %v, want %v", c, period, i, got[i], want[i])
+						break
+					}
+				}
 			}
 		}
 	}
@@ -130,12 +142,18 @@ func TestSmallDFT(t *testing.T) {
 // TestProducts counts the multiplications of the form: 1225 directly for 7x7
 // places of 5x5 taps, 441 for 3x3.
 func TestProducts(t *testing.T) {
-	for _, c := range []struct{ picture, reach, products int }{{7, 2, 135}, {7, 1, 96}, {1, 0, 3}} {
+	for _, c := range []struct {
+		picture, reach, period int
+		products, whole        int
+	}{{7, 2, 9, 135, 121}, {7, 2, 10, 135, 134}, {7, 1, 8, 96, 94}, {4, 1, 5, 45, 37}, {1, 0, 1, 3, 1}} {
 		size := [2]int{c.picture, c.picture}
-		form := smallDFT(size, size, taps{[2]int{-c.reach, -c.reach}, [2]int{c.reach, c.reach}})
-		for part, got := range map[string]int{"large": form.large.products(), "kernel": form.kernel.rows, "small": form.small.products()} {
-			if got != c.products {
-				t.Errorf("%[1]dx%[1]d, taps up to %d away: %s has %d products, want %d", c.picture, c.reach, part, got, c.products)
+		steps := smallDFT(size, size, taps{[2]int{-c.reach, -c.reach}, [2]int{c.reach, c.reach}}, [2]int{c.period, c.period - c.period/10})
+		for i, form := range []bilinear{steps, steps.whole()} {
+			want := []int{c.products, c.whole}[i]
+			for part, got := range map[string]int{"large": form.large.products(), "kernel": form.kernel.rows, "small": form.small.products()} {
+				if got != want {
+					t.Errorf("%[1]dx%[1]d, taps up to %d away: %s has %d products, want %d", c.picture, c.reach, part, got, want)
+				}
 			}
 		}
 	}
@@ -145,7 +163,7 @@ func TestProducts(t *testing.T) {
 // constants. This one has none.
 func TestSmallDFTConstants(t *testing.T) {
 	size := [2]int{14, 14}
-	form := smallDFT(size, size, taps{[2]int{-2, -2}, [2]int{2, 2}})
+	form := smallDFT(size, size, taps{[2]int{-2, -2}, [2]int{2, 2}}, [2]int{16, 16})
 	matrices := slices.Concat(form.large.columns, form.small.columns, []matrix{form.large.rows, form.kernel, form.small.rows})
 	for n, m := range matrices {
 		for i, v := range m.data {
@@ -156,11 +174,18 @@ func TestSmallDFTConstants(t *testing.T) {
 	}
 }
 
-// TestTransposed: the rows become columns.
-func TestTransposed(t *testing.T) {
+// TestMatrix: the two ways of rearranging one.
+func TestMatrix(t *testing.T) {
 	m := matrix{2, 3, []float64{1, 2, 3, 4, 5, 6}}
-	want := matrix{3, 2, []float64{1, 4, 2, 5, 3, 6}}
-	if got := m.transposed(); fmt.Sprint(got) != fmt.Sprint(want) {
-		t.Errorf("%v, want %v", got, want)
+	for _, c := range []struct {
+		name      string
+		got, want matrix
+	}{
+		{"transposed", m.transposed(), matrix{3, 2, []float64{1, 4, 2, 5, 3, 6}}},
+		{"withColumns", m.withColumns([]int{2, 0, 0, 1}), matrix{2, 4, []float64{3, 1, 1, 2, 6, 4, 4, 5}}},
+	} {
+		if fmt.Sprint(c.got) != fmt.Sprint(c.want) {
+			t.Errorf("%s: %v, want %v", c.name, c.got, c.want)
+		}
 	}
 }

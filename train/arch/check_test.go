@@ -96,18 +96,25 @@ func TestBroken(t *testing.T) {
 			r.Simultaneous, r.Updates[1] = true, r.Updates[0]
 		}),
 		"recipe: no updates": recipe(func(r *Recipe) { r.Updates = nil }),
-		`recipe: update 1 trains "", want "generator" or "discriminator"`: recipe(func(r *Recipe) { r.Updates[0].Trains = "" }),
-		`recipe: update 2 trains "generator", which has no optimiser`:     recipe(func(r *Recipe) { delete(r.Adam, Generator) }),
-		"recipe: update 2 has noise 64, which is not in [0, 64)":          recipe(func(r *Recipe) { r.Updates[1].Noise = 64 }),
-		"recipe: update 1 has noise -1, which is not in [0, 64)":          recipe(func(r *Recipe) { r.Updates[0].Noise = -1 }),
-		"recipe: update 1 has labels 1.5 and 0":                           recipe(func(r *Recipe) { r.Updates[0].RealLabel = 1.5 }),
-		"recipe: update 2 has labels 0 and NaN":                           recipe(func(r *Recipe) { r.Updates[1].FakeLabel = nan }),
-		"recipe: update 2 has labels 0 and 1, epsilon -1":                 recipe(func(r *Recipe) { r.Updates[1].Epsilon = -1 }),
-		"recipe: generator: learning rate 0 is not in (0, 1]":             adam(func(a *Adam) { a.Rate = 0 }),
-		"recipe: generator: learning rate NaN is not in (0, 1]":           adam(func(a *Adam) { a.Rate = nan }),
-		"recipe: generator: beta1 1 is not in [0, 1)":                     adam(func(a *Adam) { a.Beta1 = 1 }),
-		"recipe: generator: beta2 NaN is not in [0, 1)":                   adam(func(a *Adam) { a.Beta2 = nan }),
-		"recipe: generator: epsilon 0 is not above 0":                     adam(func(a *Adam) { a.Epsilon = 0 }),
+		`recipe: update 1 trains "", want "generator" or "discriminator"`:  recipe(func(r *Recipe) { r.Updates[0].Trains = "" }),
+		`recipe: update 2 trains "generator", which has no optimiser`:      recipe(func(r *Recipe) { delete(r.Adam, Generator) }),
+		"recipe: update 2 has noise 64, which is not in [0, 64)":           recipe(func(r *Recipe) { r.Updates[1].Noise = 64 }),
+		"recipe: update 1 has noise -1, which is not in [0, 64)":           recipe(func(r *Recipe) { r.Updates[0].Noise = -1 }),
+		"recipe: update 1 has labels 1.5 and 0":                            recipe(func(r *Recipe) { r.Updates[0].RealLabel = 1.5 }),
+		"recipe: update 2 has labels 0 and NaN":                            recipe(func(r *Recipe) { r.Updates[1].FakeLabel = nan }),
+		"recipe: update 2 has labels 0 and 1, epsilon -1":                  recipe(func(r *Recipe) { r.Updates[1].Epsilon = -1 }),
+		"recipe: update 1 has real examples 64, which is not in [0, 64)":   recipe(func(r *Recipe) { r.Updates[0].Real = 64 }),
+		"recipe: update 1 trains the discriminator by the generator's min": recipe(func(r *Recipe) { r.Updates[0].Minimax = true }),
+		"recipe: phases of one network each in a simultaneous step":        recipe(func(r *Recipe) { r.Simultaneous, r.Phases = true, []Phase{{Generator, 1}} }),
+		`recipe: phase 1 trains "both", which no update does`:              recipe(func(r *Recipe) { r.Phases = []Phase{{"both", 1}} }),
+		"recipe: phase 2 has 0 steps, want 1 to 1048576":                   recipe(func(r *Recipe) { r.Phases = []Phase{{Generator, 1}, {Discriminator, 0}} }),
+		"recipe: a running average that decays by 1, want [0, 1)":          recipe(func(r *Recipe) { r.EMA = 1 }),
+		"recipe: a running average that decays by NaN, want [0, 1)":        recipe(func(r *Recipe) { r.EMA = nan }),
+		"recipe: generator: learning rate 0 is not in (0, 1]":              adam(func(a *Adam) { a.Rate = 0 }),
+		"recipe: generator: learning rate NaN is not in (0, 1]":            adam(func(a *Adam) { a.Rate = nan }),
+		"recipe: generator: beta1 1 is not in [0, 1)":                      adam(func(a *Adam) { a.Beta1 = 1 }),
+		"recipe: generator: beta2 NaN is not in [0, 1)":                    adam(func(a *Adam) { a.Beta2 = nan }),
+		"recipe: generator: epsilon 0 is not above 0":                      adam(func(a *Adam) { a.Epsilon = 0 }),
 	} {
 		gan := small()
 		change(&gan)
@@ -143,6 +150,12 @@ func TestStepsPerEpochAndGrids(t *testing.T) {
 		r := Recipe{Batch: 4, Sampling: c.sampling}
 		if got := r.StepsPerEpoch(c.images); got != c.steps {
 			t.Errorf("%d images, %s: %d steps, want %d", c.images, c.sampling, got, c.steps)
+		}
+	}
+	three := Recipe{Batch: 4, Sampling: Shuffled, Updates: []Update{{Real: 2}}}
+	for images, steps := range map[int]int{12: 1, 14: 1, 15: 2, 24: 2, 2: 0} { // of 12 images, the last one of 3 at least
+		if got := three.StepsPerEpoch(images); got != steps {
+			t.Errorf("%d images, three batches a step: %d steps, want %d", images, got, steps)
 		}
 	}
 	for _, c := range []struct {

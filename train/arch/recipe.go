@@ -1,6 +1,9 @@
 package arch
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Role names one of the two networks.
 type Role string
@@ -24,7 +27,20 @@ type Recipe struct {
 	// Otherwise an update sees what the one before it changed.
 	Simultaneous bool
 
+	// Phases train one network alone, then the other, and again from the first
+	// on. None: every step makes all updates.
+	Phases []Phase `json:",omitempty"`
+
 	Adam map[Role]Adam
+	// EMA above 0: a running average of the generator's weights is kept, which
+	// decays by that much with each of its updates, once it is warm.
+	EMA float64 `json:",omitempty"`
+}
+
+// Phase is a number of steps that make the updates of one network alone.
+type Phase struct {
+	Trains Role
+	Steps  int
 }
 
 // Sampling is a way to draw real images.
@@ -41,6 +57,8 @@ type Update struct {
 	Trains Role `yaml:"-"` // begins an update there
 	// Noise numbers the latent vectors: updates with one number see the same.
 	Noise int
+	// Real numbers the real examples in the same way.
+	Real int `json:",omitempty"`
 	// RealLabel and FakeLabel are what the network being trained wants the
 	// discriminator to say; the generator's update has no real images.
 	RealLabel, FakeLabel float64
@@ -53,6 +71,9 @@ type Update struct {
 	// Epsilon above 0: the loss is -log(p + Epsilon) of the probability.
 	// Otherwise it is the cross-entropy of the logit, which needs no guard.
 	Epsilon float64
+	// Minimax: the generator's loss is minus the one that FakeLabel makes, so
+	// log(1 - D(G(z))) for 0.
+	Minimax bool `json:",omitempty"`
 }
 
 // Adam holds an optimiser's settings, in Keras' form: the epsilon stands
@@ -61,10 +82,70 @@ type Adam struct{ Rate, Beta1, Beta2, Epsilon float64 }
 
 // StepsPerEpoch is the number of steps that make an epoch over that many images.
 func (r Recipe) StepsPerEpoch(images int) int {
-	if r.Sampling == Replacement {
-		return images / r.Batch
+	inStep := r.Batch * r.Reals()
+	steps := images / inStep
+	if r.Sampling != Replacement && images%inStep >= r.Reals() {
+		steps++
 	}
-	return (images + r.Batch - 1) / r.Batch
+	return steps
+}
+
+// Reals is the number of batches of real examples in a step. What remains for
+// the last step of an epoch is cut evenly.
+func (r Recipe) Reals() int {
+	most := 0
+	for _, u := range r.Updates {
+		most = max(most, u.Real)
+	}
+	return most + 1
+}
+
+// Phase is the network that a step, counted from 0, trains alone; empty where it
+// trains both.
+func (r Recipe) Phase(step int) Role {
+	role, _ := r.phase(step)
+	return role
+}
+
+// Trained is the number of steps before the given one that train a network.
+func (r Recipe) Trained(role Role, step int) int {
+	if len(r.Phases) == 0 {
+		return step
+	}
+	_, trained := r.phase(step)
+	return trained[role]
+}
+
+// phase gives a step's phase, and the steps before it that train each network.
+func (r Recipe) phase(step int) (role Role, before map[Role]int) {
+	cycle, before := 0, map[Role]int{}
+	for _, p := range r.Phases {
+		cycle += p.Steps
+	}
+	if cycle == 0 {
+		return "", before
+	}
+	for _, p := range r.Phases {
+		before[p.Trains] += step / cycle * p.Steps
+	}
+	rest := step % cycle
+	for _, p := range r.Phases {
+		role = p.Trains
+		before[role] += min(rest, p.Steps)
+		if rest -= p.Steps; rest < 0 {
+			break
+		}
+	}
+	return role, before
+}
+
+// Alone is the recipe with the updates of one network; the empty role leaves
+// all.
+func (r Recipe) Alone(role Role) Recipe {
+	if role != "" {
+		r.Updates = slices.DeleteFunc(slices.Clone(r.Updates), func(u Update) bool { return u.Trains != role })
+	}
+	return r
 }
 
 // Latents is the number of latent vectors in an update, in a step of so many
@@ -79,6 +160,9 @@ func (r Recipe) Latents(real int) int {
 // MaxBatch bounds a recipe's batch, and so what a stored one can make us
 // allocate.
 const MaxBatch = 1 << 16
+
+// MaxPhase bounds the steps of a phase.
+const MaxPhase = 1 << 20
 
 // maxNoise bounds the numbers of an update's latent vectors: each has a random
 // stream of its own, and streams are numbered.
@@ -114,11 +198,28 @@ func (r Recipe) check() error {
 			return fmt.Errorf("%s: %w", u.Trains, err)
 		}
 	}
+	for i, p := range r.Phases {
+		switch {
+		case r.Simultaneous:
+			return fmt.Errorf("phases of one network each in a simultaneous step")
+		case !trained[p.Trains]:
+			return fmt.Errorf("phase %d trains %q, which no update does", i+1, p.Trains)
+		case p.Steps < 1 || p.Steps > MaxPhase:
+			return fmt.Errorf("phase %d has %d steps, want 1 to %d", i+1, p.Steps, MaxPhase)
+		}
+	}
+	if !(r.EMA >= 0 && r.EMA < 1) {
+		return fmt.Errorf("a running average that decays by %g, want [0, 1)", r.EMA)
+	}
 	return nil
 }
 
 func (u Update) check() error {
 	switch {
+	case u.Real < 0 || u.Real >= maxNoise:
+		return fmt.Errorf("has real examples %d, which is not in [0, %d)", u.Real, maxNoise)
+	case u.Minimax && u.Trains != Generator:
+		return fmt.Errorf("trains the %s by the generator's minimax loss", u.Trains)
 	case u.Trains != Generator && u.Trains != Discriminator:
 		return fmt.Errorf("trains %q, want %q or %q", u.Trains, Generator, Discriminator)
 	case u.Noise < 0 || u.Noise >= maxNoise:

@@ -22,6 +22,14 @@ func adamRows() []row {
 				return x[0].mapped(func(i int) float64 { return 0.99*x[0].data[i] + (1-0.99)*x[1].data[i] })
 			},
 		})
+		rows = append(rows, row{
+			name: "Towards " + s.variant, terms: 2, large: s.large,
+			operands: []operand{constant(in(s.shape...)), constant(in(s.shape...)), {draw: func(*rand.Rand) float64 { return 0.125 }, fixed: true}},
+			build:    func(x []*gorgonia.Node) (*gorgonia.Node, error) { return op.Towards(x[0], x[1], x[2]) },
+			naive: func(x []array) array {
+				return x[0].mapped(func(i int) float64 { return 0.875*x[0].data[i] + 0.125*x[1].data[i] })
+			},
+		})
 		operands := []operand{
 			constant(in(s.shape...)), constant(in(s.shape...)), constant(inPositive(s.shape...)), constant(in(s.shape...)),
 			{draw: func(*rand.Rand) float64 { return 2e-4 }, fixed: true},
