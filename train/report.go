@@ -44,7 +44,7 @@ const (
 // Data is what a run is trained on.
 type Data struct {
 	Name    string `json:"name"`
-	Folder  string `json:"folder,omitempty"` // one's own data
+	Path    string `json:"path,omitempty"` // of one's own data; else it is the published one of that name
 	Licence string `json:"licence,omitempty"`
 	Images  int    `json:"images"`
 	SHA256  string `json:"sha256"` // of the pixels or points
@@ -66,7 +66,7 @@ func newReport(m *Model, data Examples, goal int, source string, e Engine) Repor
 	return Report{
 		Status: Running, GAN: m.GAN.Name, Variant: m.GAN.Variant, Arguments: m.Arguments,
 		Seed: m.Seed, Engine: e, Goal: goal,
-		Data: Data{Name: name, Folder: source, Licence: licence, Images: data.Len(), SHA256: data.Sum()},
+		Data: Data{Name: name, Path: source, Licence: licence, Images: data.Len(), SHA256: data.Sum()},
 	}
 }
 

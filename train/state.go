@@ -6,6 +6,7 @@ import (
 
 	"gorgonia.org/tensor"
 
+	"github.com/gantrain/gantrain/internal/memory"
 	"github.com/gantrain/gantrain/train/arch"
 	"github.com/gantrain/gantrain/train/engine"
 	"github.com/gantrain/gantrain/train/nn"
@@ -16,6 +17,9 @@ import (
 func NewState(gan arch.GAN, seed uint64) (engine.State, error) {
 	all, err := shapes(gan)
 	if err != nil {
+		return nil, fmt.Errorf("train: %s: %w", gan.Name, err)
+	}
+	if err := holds(all); err != nil {
 		return nil, fmt.Errorf("train: %s: %w", gan.Name, err)
 	}
 	state := engine.State{}
@@ -35,6 +39,18 @@ func NewState(gan arch.GAN, seed uint64) (engine.State, error) {
 		}
 	}
 	return state, nil
+}
+
+// holds returns an error where the arrays need more memory than there is.
+func holds(arrays map[string][]int) error {
+	var need float64 // the sum of what a file describes may be beyond any integer
+	for _, shape := range arrays {
+		need += float64(tensor.Float32.Size()) * float64(arch.Shape(shape).Size())
+	}
+	if free, known := memory.Available(); known && need > float64(free) {
+		return fmt.Errorf("its weights and their moments take %.3g GB of memory, %s is available", need/1e9, memory.Format(free))
+	}
+	return nil
 }
 
 // shapes lists the arrays of a GAN's state.

@@ -14,3 +14,6 @@ const (
 	noiseStream         = 64  // and on, one for each Noise of a recipe
 	maskStream          = 128 // and on, one for each dropout mask of a step
 )
+
+// DataStream is that of data which is itself drawn, as the parabola is.
+const DataStream = 4

@@ -15,8 +15,11 @@ func main() {
 
 func app() *cli.App {
 	return &cli.App{
-		Name:     "gantrain",
-		Usage:    "train GANs and export them as ONNX",
-		Commands: []*cli.Command{newMNIST(), newResume(), newExport(), newBench(), newList(), newShow()},
+		Name:  "gantrain",
+		Usage: "train GANs and export them as ONNX",
+		Commands: []*cli.Command{
+			newMNIST(), newFashionMNIST(), newSVHN(), newPoints(), newTrain(),
+			newResume(), newExport(), newBench(), newList(), newShow(),
+		},
 	}
 }

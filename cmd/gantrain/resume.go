@@ -9,7 +9,6 @@ import (
 
 	"github.com/gantrain/gantrain/cmd/internal/command"
 	"github.com/gantrain/gantrain/train"
-	"github.com/gantrain/gantrain/train/dataset"
 )
 
 func newResume() *cli.Command {
@@ -60,12 +59,15 @@ func resume(ctx context.Context, folder string, o train.Options, stdout, stderr 
 		fmt.Fprintf(stdout, "%s has finished its %d steps\n", folder, report.Goal)
 		return nil
 	}
-	var data *dataset.Images
-	if report.Data.Folder != "" {
-		data, err = dataset.IDX(report.Data.Folder)
-	} else {
-		data, err = dataset.MNIST(ctx)
+	model, err := train.LatestModel(folder)
+	if err != nil {
+		return err
 	}
+	s := sourceOf(report.Data.Name)
+	if s == nil && report.Data.Path == "" {
+		return fmt.Errorf("%s: run.json says neither where its data is nor a data set that is known: it names %q", folder, report.Data.Name)
+	}
+	data, err := openData(ctx, s, report.Data.Path, model.GAN, report.Seed)
 	if err != nil {
 		return err
 	}

@@ -23,6 +23,7 @@ type trainOptions struct {
 	// published recipe.
 	arguments string
 	seed      uint64
+	source    string // the path of one's own data; empty for a published data set
 	out       string
 	force     bool
 	train     train.Options
@@ -30,9 +31,8 @@ type trainOptions struct {
 	stdout, stderr io.Writer
 }
 
-// startRun makes a run folder and trains in it. source is the folder that the
-// data came from, empty for MNIST itself.
-func startRun(ctx context.Context, o trainOptions, data *dataset.Images, source string) error {
+// startRun makes a run folder and trains in it.
+func startRun(ctx context.Context, o trainOptions, data dataset.Set) error {
 	goal, err := goal(o.gan, data.Len())
 	if err != nil {
 		return err
@@ -41,9 +41,10 @@ func startRun(ctx context.Context, o trainOptions, data *dataset.Images, source 
 	if err != nil {
 		return err
 	}
+	name, licence := data.About()
 	model := &train.Model{
 		GAN: o.gan, State: state, Seed: o.seed,
-		Dataset: data.Name, Licence: data.Licence, Arguments: o.arguments,
+		Dataset: name, Licence: licence, Arguments: o.arguments,
 	}
 	if _, missing := o.train.Choose(ctx); missing != nil && o.train.Engine == train.ORT {
 		return fmt.Errorf("%w; --engine auto trains without it", missing)
@@ -56,7 +57,7 @@ func startRun(ctx context.Context, o trainOptions, data *dataset.Images, source 
 	if err != nil {
 		return err
 	}
-	run, err := train.NewRun(ctx, o.out, model, data, goal, source, o.train)
+	run, err := train.NewRun(ctx, o.out, model, data, goal, o.source, o.train)
 	if err != nil {
 		err = errors.Join(err, restore())
 		if created { // and is empty again
@@ -67,6 +68,7 @@ func startRun(ctx context.Context, o trainOptions, data *dataset.Images, source 
 	if err := discard(); err != nil {
 		return errors.Join(err, run.Close())
 	}
+	fmt.Fprintln(o.stdout, data)
 	return trainRun(ctx, run, o.stdout, o.stderr)
 }
 

@@ -3,17 +3,26 @@ package main
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/binary"
+	"fmt"
+	"image"
+	"image/color"
+	"image/draw"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"gorgonia.org/tensor"
 
 	"github.com/gantrain/gantrain/cmd/internal/script"
+	"github.com/gantrain/gantrain/runtime"
 	"github.com/gantrain/gantrain/runtime/latent"
+	"github.com/gantrain/gantrain/runtime/picture"
 )
 
 func TestMain(m *testing.M) {
@@ -28,6 +37,9 @@ func TestScripts(t *testing.T) {
 		Setup: setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"digits":   makeDigits,
+			"numbers":  makeNumbers,
+			"photos":   makePhotos,
+			"generate": generate,
 			"compress": compress,
 			"cut":      cut,
 			"flip":     flip,
@@ -77,6 +89,76 @@ func idx(shape ...int) []byte {
 		file = append(file, byte(latent.Philox([2]uint64{}, [4]uint64{i})[0]))
 	}
 	return file
+}
+
+// makeNumbers FILE COUNT writes pictures of noise in SVHN's form, with labels 1
+// to 10 in turn.
+func makeNumbers(ts *testscript.TestScript, _ bool, args []string) {
+	count, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	labels := make([]byte, count)
+	for i := range labels {
+		labels[i] = byte(1 + i%10)
+	}
+	file := append(bytes.Repeat([]byte(" "), 124), 0, 1, 'I', 'M')
+	file = append(file, matVariable("X", idx(32, 32, 3, count)[4+4*4:], 32, 32, 3, count)...)
+	file = append(file, matVariable("y", labels, count, 1)...)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), file, 0o644))
+}
+
+// matVariable is an array of bytes as MATLAB writes it, not compressed.
+func matVariable(name string, data []byte, dims ...int) []byte {
+	element := func(kind uint32, data []byte) []byte {
+		b := binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(nil, kind), uint32(len(data)))
+		return append(append(b, data...), make([]byte, -len(data)&7)...)
+	}
+	var sizes []byte
+	for _, d := range dims {
+		sizes = binary.LittleEndian.AppendUint32(sizes, uint32(d))
+	}
+	const matrix, class, chars, number, bytes = 14, 6, 1, 5, 2
+	return element(matrix, slices.Concat(
+		element(class, []byte{9, 0, 0, 0, 0, 0, 0, 0}), element(number, sizes), element(chars, []byte(name)), element(bytes, data)))
+}
+
+// makePhotos FOLDER COUNT WIDTH HEIGHT writes PNG files of one colour each.
+func makePhotos(ts *testscript.TestScript, _ bool, args []string) {
+	var n [3]int
+	for i := range n {
+		var err error
+		n[i], err = strconv.Atoi(args[1+i])
+		ts.Check(err)
+	}
+	folder := ts.MkAbs(args[0])
+	ts.Check(os.MkdirAll(folder, 0o755))
+	for i := range n[0] {
+		img := image.NewRGBA(image.Rect(0, 0, n[1], n[2]))
+		draw.Draw(img, img.Rect, image.NewUniform(color.RGBA{byte(40 * i), 200, byte(255 - 30*i), 255}), image.Point{}, draw.Src)
+		ts.Check(picture.WritePNG(filepath.Join(folder, fmt.Sprintf("%d.png", i)), img))
+	}
+}
+
+// generate MODEL LATENT SHAPE makes three pictures and fails unless they have
+// the shape and lie in [-1, 1].
+func generate(ts *testscript.TestScript, _ bool, args []string) {
+	size, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	session, err := runtime.Open(context.Background(), ts.MkAbs(args[0]), runtime.Options{})
+	ts.Check(err)
+	defer session.Close()
+	z := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(3, size))
+	latent.Fill(z.Float32s(), latent.Normal, 1, 0, 0)
+	out, err := session.Run(context.Background(), map[string]*tensor.Dense{"z": z})
+	ts.Check(err)
+	images := out["image"]
+	if got := fmt.Sprint([]int(images.Shape())); got != args[2] {
+		ts.Fatalf("pictures of %s, want %s", got, args[2])
+	}
+	for _, v := range images.Float32s() {
+		if !(v >= -1 && v <= 1) {
+			ts.Fatalf("a pixel of %g", v)
+		}
+	}
 }
 
 // compress FILE makes FILE.gz of a file.

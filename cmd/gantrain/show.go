@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -16,26 +17,47 @@ func newShow() *cli.Command {
 	return &cli.Command{
 		Name:        "show",
 		Usage:       "show an architecture: layers, shapes, parameters, recipe, sources",
-		ArgsUsage:   "NAME",
-		Description: "Example:\n\ngantrain show guo-mlp",
+		ArgsUsage:   "NAME_OR_FILE.yaml",
+		Description: "Examples:\n\ngantrain show guo-mlp\ngantrain show silva-dcgan --yaml > my-gan.yaml",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "variant", Usage: "show the recipe `NAME` of the architecture"},
+			&cli.BoolFlag{Name: "yaml", Usage: "print a file that 'gantrain train' takes, to start one's own from", DisableDefaultText: true},
 		},
 		Action: func(c *cli.Context) error {
 			if c.NArg() != 1 {
 				return command.Usage(c, "want the name of one architecture, got %d arguments", c.NArg())
 			}
-			gan, err := arch.Find(c.Args().First(), c.String("variant"))
+			gan, err := described(c, c.Args().First())
 			if err != nil {
-				return command.Usage(c, "%s", err)
+				return err
+			}
+			if c.Bool("yaml") {
+				text, err := gan.YAML()
+				if err != nil {
+					return err
+				}
+				_, err = c.App.Writer.Write(text)
+				return err
 			}
 			return show(c.App.Writer, gan)
 		},
 	}
 }
 
+// described is a published GAN, or the one that a file describes.
+func described(c *cli.Context, name string) (arch.GAN, error) {
+	if isYAML(name) {
+		return arch.ReadYAML(name)
+	}
+	gan, err := arch.Find(name, c.String("variant"))
+	if err != nil {
+		return gan, command.Usage(c, "%s", err)
+	}
+	return gan, nil
+}
+
 func show(w io.Writer, gan arch.GAN) error {
-	fmt.Fprintf(w, "%s: %s\n", gan.Name, gan.Title)
+	fmt.Fprintln(w, strings.TrimSuffix(gan.Name+": "+gan.Title, ": "))
 	for _, part := range []struct {
 		name string
 		net  arch.Network
@@ -49,8 +71,11 @@ func show(w io.Writer, gan arch.GAN) error {
 	if err := steps(w, gan); err != nil {
 		return err
 	}
+	if gan.Sources == nil { // one's own
+		return nil
+	}
 	fmt.Fprint(w, "\nsources\n")
-	if err := sources(w, gan.Sources); err != nil {
+	if err := origins(w, gan.Sources); err != nil {
 		return err
 	}
 	variants(w, gan.Name)
@@ -112,9 +137,9 @@ func steps(w io.Writer, gan arch.GAN) error {
 		fmt.Fprintf(table, "  %s\t%s\n", name, fmt.Sprintf(format, args...))
 	}
 	if gan.Image.Picture() {
-		line("data", "%s, pixels scaled to [%g, %g]", gan.Dataset, gan.Min, gan.Max)
+		line("data", "%s, pixels scaled to [%g, %g]", cmp.Or(gan.Dataset, "given"), gan.Min, gan.Max)
 	} else {
-		line("data", "%s, as they are", gan.Dataset)
+		line("data", "%s, as they are", cmp.Or(gan.Dataset, "given"))
 	}
 	line("latent vectors", "%d values, %s", gan.Latent.Size, gan.Latent.Distribution)
 	line("batch", "%d, %s", r.Batch, r.Sampling)
@@ -181,7 +206,7 @@ func describe(u arch.Update) string {
 		loss, u.RealLabel, u.FakeLabel, mode, how, u.Noise+1)
 }
 
-func sources(w io.Writer, s arch.Sources) error {
+func origins(w io.Writer, s arch.Sources) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, topic := range arch.Topics {
 		text := string(s[topic].Source)

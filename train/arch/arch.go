@@ -24,7 +24,7 @@ type GAN struct {
 
 	Recipe  Recipe
 	Grid    Grid
-	Sources Sources
+	Sources Sources `yaml:"-"`
 }
 
 // Latent describes the generator's input.
@@ -35,7 +35,7 @@ type Latent struct {
 
 // Network is a stack of layers.
 type Network struct {
-	Input  Shape // of one example, without the batch axis
+	Input  Shape `yaml:"-"` // of one example, without the batch axis
 	Layers Layers
 	// Logit: the exported model gives what enters the sigmoid that ends the
 	// network as well, as the output logit beside probability.
@@ -115,6 +115,9 @@ func (n Network) Rows() ([]Row, error) {
 		if err == nil {
 			err = out.check()
 		}
+		if err == nil {
+			err = checkParams(layer.Params(shape))
+		}
 		if err != nil {
 			return nil, fmt.Errorf("layer %s: %w", name, err)
 		}
@@ -130,6 +133,22 @@ const maxSize = 1 << 26
 
 // maxGrid bounds the rows and columns of a sample grid.
 const maxGrid = 100
+
+// maxParams bounds the values of one array of weights.
+const maxParams = 1 << 29
+
+func checkParams(params []Param) error {
+	for _, p := range params {
+		size := 1
+		for _, d := range p.Shape {
+			if d > maxParams/size {
+				return fmt.Errorf("its %s of %v holds more than %d values", p.Name, p.Shape, maxParams)
+			}
+			size *= d
+		}
+	}
+	return nil
+}
 
 func (s Shape) check() error {
 	size := 1

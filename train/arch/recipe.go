@@ -54,7 +54,7 @@ const (
 
 // Update trains one network for one step of its optimiser.
 type Update struct {
-	Trains Role
+	Trains Role `yaml:"-"` // begins an update there
 	// Noise numbers the latent vectors: updates with one number see the same.
 	Noise int
 	// Real numbers the real examples in the same way.
