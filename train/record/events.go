@@ -30,7 +30,7 @@ type Events struct {
 // of that name must not exist.
 func CreateEvents(path string) (*Events, error) {
 	var head bytes.Buffer
-	for _, part := range framed(newEvent(0, fileVersion, []byte(eventsVersion))) {
+	for _, part := range tfrecord(newEvent(0, fileVersion, []byte(eventsVersion))) {
 		head.Write(part)
 	}
 	out, err := newAppender(path, head.Bytes())
@@ -98,7 +98,7 @@ func (e *Events) add(step int, value []byte) error {
 		return fmt.Errorf("record: %s: step %d comes before step %d", e.out.path, step, e.last)
 	}
 	event := newEvent(step, summary, appendBytes(nil, summaryValue, value))
-	if err := e.out.write(framed(event)...); err != nil {
+	if err := e.out.write(tfrecord(event)...); err != nil {
 		return err
 	}
 	e.last = step

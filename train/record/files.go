@@ -7,7 +7,7 @@ import (
 )
 
 // maxPicture bounds the bytes of a picture file that is taken into another.
-const maxPicture = 32 << 20
+const maxPicture = 16 << 20
 
 // readPicture returns what a picture file holds.
 func readPicture(path string) ([]byte, error) {

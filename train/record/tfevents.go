@@ -46,7 +46,7 @@ const (
 	maxRecord  = maxPicture + 1<<20
 )
 
-func framed(content []byte) [][]byte {
+func tfrecord(content []byte) [][]byte {
 	head := binary.LittleEndian.AppendUint64(nil, uint64(len(content)))
 	head = binary.LittleEndian.AppendUint32(head, checksum(head))
 	return [][]byte{head, content, binary.LittleEndian.AppendUint32(nil, checksum(content))}
