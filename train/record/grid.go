@@ -20,18 +20,45 @@ const cellSide = 96
 // clamped. A NaN is an error, and then nothing is written.
 func Grid(path string, images *tensor.Dense, columns int, lo, hi float64, inverted bool) error {
 	pictures, err := split(images, lo, hi, inverted)
+	if err == nil && columns < 0 {
+		err = fmt.Errorf("%d columns", columns)
+	}
 	if err != nil {
 		return fmt.Errorf("record: %s: %w", path, err)
 	}
-	if columns < 0 {
-		return fmt.Errorf("record: %s: %d columns", path, columns)
+	return writePNG(path, layOut(pictures, columns))
+}
+
+// ClassGrid is Grid with a row for each class and its name at the left. The
+// pictures of the first class come first, and there are equally many of each.
+func ClassGrid(path string, images *tensor.Dense, classes []string, lo, hi float64, inverted bool) error {
+	pictures, err := split(images, lo, hi, inverted)
+	if err == nil && (len(classes) == 0 || len(pictures)%len(classes) != 0) {
+		err = fmt.Errorf("%d pictures make no rows for %d classes", len(pictures), len(classes))
 	}
-	size := pictures[0].Bounds().Size()
-	scale := max(1, cellSide/max(size.X, size.Y))
-	if err := picture.WritePNG(path, picture.Grid(pictures, columns, scale)); err != nil {
+	if err != nil {
+		return fmt.Errorf("record: %s: %w", path, err)
+	}
+	return writePNG(path, captionRows(layOut(pictures, len(pictures)/len(classes)), classes))
+}
+
+func writePNG(path string, img image.Image) error {
+	if err := picture.WritePNG(path, img); err != nil {
 		return fmt.Errorf("record: %w", err)
 	}
 	return nil
+}
+
+// layOut makes a grid of pictures of one size, small ones enlarged as far as the
+// grid can still be read back.
+func layOut(pictures []image.Image, columns int) image.Image {
+	size := pictures[0].Bounds().Size()
+	for scale := max(1, cellSide/max(size.X, size.Y)); ; scale-- {
+		grid := picture.Grid(pictures, columns, scale)
+		if scale == 1 || max(grid.Bounds().Dx(), grid.Bounds().Dy()) <= picture.MaxSide {
+			return grid
+		}
+	}
 }
 
 // split makes a picture of each array along the first axis.

@@ -1,13 +1,13 @@
 // Package record keeps what a run leaves behind for people to look at: its
-// losses as a table and as a plot, and its pictures as grids. Nothing here
-// depends on the clock, so the same run leaves the same files.
+// losses as a table, as a plot and for TensorBoard, its pictures as grids and as
+// an animation, what is wrong with it in a line, and all of it on one page.
+// Nothing here depends on the clock, so the same run leaves the same files.
 package record
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
-	"os"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,11 +21,9 @@ const stepColumn = "step"
 // or until a few kilobytes have come together. It is not safe for concurrent
 // use.
 type Losses struct {
-	path    string
+	out     appender
 	columns int // without the step
 	last    int // step of the last row, -1 before the first
-	file    *os.File
-	buffer  *bufio.Writer
 	line    []byte
 }
 
@@ -38,37 +36,29 @@ func Create(path string, columns []string) (*Losses, error) {
 			return nil, fmt.Errorf("record: %s: column name %q is empty, there twice, or holds a comma, quote or line end", path, name)
 		}
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	out, err := newAppender(path, []byte(strings.Join(names, ",")+"\n"))
 	if err != nil {
-		return nil, fmt.Errorf("record: %w", err)
+		return nil, err
 	}
-	l := &Losses{path: path, columns: len(columns), last: -1, file: f, buffer: bufio.NewWriter(f)}
-	l.buffer.WriteString(strings.Join(names, ",") + "\n")
-	// The names reach the file at once, so that it can always be opened again.
-	if err := l.buffer.Flush(); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("record: %w", err)
-	}
-	return l, nil
+	return &Losses{out: out, columns: len(columns), last: -1}, nil
 }
 
 // Open goes on with a table, after its last row. What a stopped run may have
 // left at its end is for Truncate to remove first.
 func Open(path string) (*Losses, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND, 0)
+	l := &Losses{last: -1}
+	var err error
+	l.out, err = openAppender(path, func(r io.Reader) error {
+		head, err := scan(r, func(r row) { l.last = r.step })
+		if err == nil && head.torn {
+			err = errors.New("the last line is torn: truncate the table first")
+		}
+		l.columns = len(head.columns)
+		return err
+	})
 	if err != nil {
-		return nil, fmt.Errorf("record: %w", err)
+		return nil, err
 	}
-	l := &Losses{path: path, last: -1, file: f, buffer: bufio.NewWriter(f)}
-	head, err := scan(f, func(r row) { l.last = r.step })
-	if err == nil && head.torn {
-		err = errors.New("the last line is torn: truncate the table first")
-	}
-	if err != nil {
-		f.Close()
-		return nil, fmt.Errorf("record: %s: %w", path, err)
-	}
-	l.columns = len(head.columns)
 	return l, nil
 }
 
@@ -77,10 +67,10 @@ func Open(path string) (*Losses, error) {
 // back exactly; NaN, +Inf and -Inf are written so.
 func (l *Losses) Append(step int, values ...float64) error {
 	if len(values) != l.columns {
-		return fmt.Errorf("record: %s: step %d has %d values for %d columns", l.path, step, len(values), l.columns)
+		return fmt.Errorf("record: %s: step %d has %d values for %d columns", l.out.path, step, len(values), l.columns)
 	}
 	if step <= l.last {
-		return fmt.Errorf("record: %s: step %d does not come after step %d", l.path, step, l.last)
+		return fmt.Errorf("record: %s: step %d does not come after step %d", l.out.path, step, l.last)
 	}
 	l.line = strconv.AppendInt(l.line[:0], int64(step), 10)
 	for _, v := range values {
@@ -88,8 +78,8 @@ func (l *Losses) Append(step int, values ...float64) error {
 		l.line = strconv.AppendFloat(l.line, float64(float32(v)), 'g', -1, 32)
 	}
 	l.line = append(l.line, '\n')
-	if _, err := l.buffer.Write(l.line); err != nil {
-		return fmt.Errorf("record: %w", err)
+	if err := l.out.write(l.line); err != nil {
+		return err
 	}
 	l.last = step
 	return nil
@@ -97,25 +87,7 @@ func (l *Losses) Append(step int, values ...float64) error {
 
 // Sync brings all rows to the disk. Call it before the checkpoint of the same
 // step is written, so that a run that goes on from there finds them.
-func (l *Losses) Sync() error {
-	err := l.buffer.Flush()
-	if err == nil {
-		err = l.file.Sync()
-	}
-	if err != nil {
-		return fmt.Errorf("record: %w", err)
-	}
-	return nil
-}
+func (l *Losses) Sync() error { return l.out.sync() }
 
 // Close writes what is left and closes the file.
-func (l *Losses) Close() error {
-	err := l.buffer.Flush()
-	if closing := l.file.Close(); err == nil {
-		err = closing
-	}
-	if err != nil {
-		return fmt.Errorf("record: %w", err)
-	}
-	return nil
-}
+func (l *Losses) Close() error { return l.out.close() }

@@ -1,12 +1,14 @@
 package record
 
 import (
+	"fmt"
 	"image"
 	"image/color"
 	"image/png"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -75,6 +77,48 @@ func TestPlotLosses(t *testing.T) {
 			}
 			if n := count(img, where, lineInks[1-i]); n > 0 {
 				t.Errorf("%d rows: %d pixels of line %d where it should not be", rows, n, 1-i)
+			}
+		}
+	}
+}
+
+// TestPlotLossesInTwoPanels keeps what the discriminator says apart from the
+// losses, which may be of any size.
+func TestPlotLossesInTwoPanels(t *testing.T) {
+	for _, test := range []struct {
+		columns string
+		values  []float64
+		height  int
+		// pixels of colours in the upper and in the lower half
+		upper, lower []color.NRGBA
+	}{
+		{"d_loss,g_loss,d_real,d_fake,d_accuracy", []float64{50, 30, 0.8, 0.2, 0.6}, 1100, []color.NRGBA{blue, orange}, []color.NRGBA{blue, orange, green}},
+		{"d_loss_real,d_accuracy", []float64{3, 0.6}, 1100, []color.NRGBA{blue}, []color.NRGBA{green}},
+		{"d_accuracy", []float64{0.2}, 700, nil, []color.NRGBA{green}},
+		{"d_loss,d_loss_real,d_loss_fake", []float64{0.2, 0.5, 0.1}, 700, []color.NRGBA{blue}, []color.NRGBA{blue, orange}},
+	} {
+		text := "step," + test.columns + "\n"
+		for step := range 50 {
+			text += fmt.Sprint(step)
+			for _, v := range test.values { // a slope puts some of a line on whole pixels
+				text += fmt.Sprintf(",%g", v*(1+float64(step)/500))
+			}
+			text += "\n"
+		}
+		out := filepath.Join(t.TempDir(), "losses.png")
+		if err := PlotLosses(table(t, text), out, "a title"); err != nil {
+			t.Fatal(err)
+		}
+		img := decodePNG(t, out)
+		if size := img.Bounds().Size(); size != image.Pt(1200, test.height) {
+			t.Errorf("%s: picture of %v", test.columns, size)
+		}
+		upper, lower := image.Rect(80, 80, 1200, test.height/2-20), image.Rect(80, test.height/2+30, 1200, test.height)
+		for _, ink := range lineInks {
+			for half, want := range map[image.Rectangle][]color.NRGBA{upper: test.upper, lower: test.lower} {
+				if n := near(img, half, ink); (n > 20) != slices.Contains(want, ink) {
+					t.Errorf("%s: %d pixels of %v in %v", test.columns, n, ink, half)
+				}
 			}
 		}
 	}

@@ -48,27 +48,15 @@ func ReadLosses(path string) (Table, error) {
 // Truncate drops the rows after a step, and a torn last line, from a file that
 // a resumed run will go on with; the bytes before stay as they are.
 func Truncate(path string, afterStep int) error {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		return fmt.Errorf("record: %w", err)
-	}
-	defer f.Close()
-	var keep int64
-	head, err := scan(f, func(r row) {
-		if r.step <= afterStep {
-			keep = r.end
-		}
+	return cut(path, func(r io.Reader) (int64, error) {
+		var keep int64
+		head, err := scan(r, func(r row) {
+			if r.step <= afterStep {
+				keep = r.end
+			}
+		})
+		return max(keep, head.end), err
 	})
-	if err != nil {
-		return fmt.Errorf("record: %s: %w", path, err)
-	}
-	if err := f.Truncate(max(keep, head.end)); err != nil {
-		return fmt.Errorf("record: %w", err)
-	}
-	if err := f.Sync(); err != nil {
-		return fmt.Errorf("record: %w", err)
-	}
-	return nil
 }
 
 // row is a line of the table; values is valid until the next one is read.
