@@ -1,12 +1,15 @@
 package train
 
 import (
+	"strings"
 	"testing"
 
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
+	"github.com/gantrain/gantrain/internal/memory"
 	"github.com/gantrain/gantrain/runtime"
+	"github.com/gantrain/gantrain/train/arch"
 	"github.com/gantrain/gantrain/train/engine"
 	"github.com/gantrain/gantrain/train/nn"
 	"github.com/gantrain/gantrain/train/op"
@@ -81,5 +84,21 @@ func TestNeedGrowsWithTheBatch(t *testing.T) {
 	}
 	if a, b := need(64, ort), need(64, cuda); b >= a {
 		t.Errorf("a GPU takes %d bytes of the machine's memory, the CPU %d", b, a)
+	}
+}
+
+// A file may describe more than a machine holds.
+func TestWeightsBeyondMemory(t *testing.T) {
+	if _, known := memory.Available(); !known {
+		t.Skip("skipped: this machine doesn't tell its memory")
+	}
+	gan := tiny()
+	layers := arch.Layers{arch.Flatten{}}
+	for range 1000 { // 2^29 values between any two layers, 12 TB with their moments
+		layers = append(layers, arch.Dense{Units: 1 << 9, Init: arch.Zeros}, arch.Dense{Units: 1 << 20, Init: arch.Zeros})
+	}
+	gan.Discriminator.Layers = append(layers, arch.Dense{Units: 1, Init: arch.Zeros})
+	if _, err := NewState(gan, 1); err == nil || !strings.Contains(err.Error(), "GB of memory") {
+		t.Errorf("error %v", err)
 	}
 }

@@ -52,8 +52,8 @@ type Exported struct {
 // NewRun starts a run in a new or empty folder: it writes down what was asked,
 // the first checkpoint, and the untrained models, so that nothing that could
 // keep the trained ones from being exported shows only hours later. goal is
-// the number of steps, source the path of the data, empty for
-// the data set of that name.
+// the number of steps, source the path of the data, empty for the data set of
+// that name.
 func NewRun(ctx context.Context, folder string, m *Model, data Examples, goal int, source string, o Options) (*Run, error) {
 	o, missing := o.Choose(ctx)
 	t, err := NewTrainer(m, data, o)

@@ -116,9 +116,9 @@ func matVariable(name string, data []byte, dims ...int) []byte {
 	for _, d := range dims {
 		sizes = binary.LittleEndian.AppendUint32(sizes, uint32(d))
 	}
-	const matrix, class, chars, number, bytes = 14, 6, 1, 5, 2
+	const matrix, class, chars, number, unsigned = 14, 6, 1, 5, 2
 	return element(matrix, slices.Concat(
-		element(class, []byte{9, 0, 0, 0, 0, 0, 0, 0}), element(number, sizes), element(chars, []byte(name)), element(bytes, data)))
+		element(class, []byte{9, 0, 0, 0, 0, 0, 0, 0}), element(number, sizes), element(chars, []byte(name)), element(unsigned, data)))
 }
 
 // makePhotos FOLDER COUNT WIDTH HEIGHT writes PNG files of one colour each.

@@ -121,7 +121,8 @@ func parseYAML(text []byte, name string) (GAN, error) {
 	}
 	root := document.Content[0]
 	gan := usualOf(reflect.TypeFor[GAN]()).Interface().(GAN)
-	gan.Recipe.Adam = maps.Clone(gan.Recipe.Adam) // nothing else is changed where it is
+	r := &gan.Recipe
+	r.Updates, r.Adam = slices.Clone(r.Updates), maps.Clone(r.Adam) // the caller's to change
 	if err := new(yamlReader).value(root, reflect.ValueOf(&gan).Elem()); err != nil {
 		return GAN{}, err
 	}
@@ -340,8 +341,8 @@ func (r *yamlReader) fields(n *yaml.Node, v reflect.Value) error {
 // fieldNames are those that a file may hold, in order.
 func fieldNames(t reflect.Type) []string {
 	var names []string
-	for i := range t.NumField() {
-		if f := t.Field(i); f.Tag.Get("yaml") != "-" {
+	for f := range t.Fields() {
+		if f.Tag.Get("yaml") != "-" {
 			names = append(names, snake(f.Name))
 		}
 	}
