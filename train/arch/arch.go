@@ -18,6 +18,7 @@ type GAN struct {
 	Image    Shape   // [channels, height, width]
 	Min, Max float64 // the range that pixels are scaled to
 	Latent   Latent
+	Classes  int `json:",omitempty"` // of the labels that its networks take; 0: none
 
 	Generator     Network // from a latent vector to an image
 	Discriminator Network // from an image to a logit or a probability
@@ -53,7 +54,7 @@ func (s Shape) Size() int {
 
 // Grid says which sample pictures a run keeps.
 type Grid struct {
-	Rows, Columns int
+	Rows, Columns int  // down each column, the classes of a conditional generator take turns
 	Inverted      bool // shown as ink on paper, as the document does
 	Every         int  // epochs between two grids; the first epoch has one too
 	Keep          bool // whether the checkpoint of that moment stays, as the document saves both networks
@@ -69,6 +70,7 @@ type Row struct {
 	Input  Shape
 	Output Shape
 	Params []Param
+	Rows   []Row // of a condition: "condition1/embedding1"; Params has theirs
 }
 
 // Count is the number of values in the layer's parameters, statistics included.
@@ -86,12 +88,17 @@ func (n Network) Rows() ([]Row, error) {
 	if err := n.Input.check(); err != nil {
 		return nil, fmt.Errorf("input: %w", err)
 	}
+	return stack("", n.Input, n.Layers)
+}
+
+// stack is Rows for layers that stand upon each other, with a prefix for their
+// names.
+func stack(prefix string, shape Shape, layers Layers) ([]Row, error) {
 	var rows []Row
 	count := map[string]int{}
-	shape := n.Input
-	for _, layer := range n.Layers {
+	for _, layer := range layers {
 		count[layer.Kind()]++
-		name := fmt.Sprint(layer.Kind(), count[layer.Kind()])
+		name := fmt.Sprint(prefix, layer.Kind(), count[layer.Kind()])
 		out, err := layer.Output(shape)
 		if err == nil {
 			err = out.check()
@@ -99,7 +106,11 @@ func (n Network) Rows() ([]Row, error) {
 		if err != nil {
 			return nil, fmt.Errorf("layer %s: %w", name, err)
 		}
-		rows = append(rows, Row{Name: name, Layer: layer, Input: shape, Output: out, Params: layer.Params(shape)})
+		r := Row{Name: name, Layer: layer, Input: shape, Output: out, Params: layer.Params(shape)}
+		if l, ok := layer.(Condition); ok {
+			r.Rows, _ = l.rows(name + "/") // Output had the error
+		}
+		rows = append(rows, r)
 		shape = out
 	}
 	return rows, nil
@@ -108,6 +119,9 @@ func (n Network) Rows() ([]Row, error) {
 // maxSize bounds the values of one example between two layers, and so what a
 // stored architecture can make us allocate.
 const maxSize = 1 << 26
+
+// maxClasses bounds the labels of a GAN.
+const maxClasses = 1 << 10
 
 // maxGrid bounds the rows and columns of a sample grid.
 const maxGrid = 100
@@ -140,6 +154,12 @@ func (g GAN) Check() error {
 		if len(rows) == 0 || !slices.Equal(rows[len(rows)-1].Output, part.want) {
 			return fmt.Errorf("%s: %s: its layers must end in shape %v", g.Name, part.name, part.want)
 		}
+		if err := g.checkClasses(rows); err != nil {
+			return fmt.Errorf("%s: %s: %w", g.Name, part.name, err)
+		}
+	}
+	if g.Classes != 0 && !g.Generator.Conditional() && !g.Discriminator.Conditional() {
+		return fmt.Errorf("%s: %d classes, and neither network takes labels", g.Name, g.Classes)
 	}
 	if !slices.Equal(g.Generator.Input, Shape{g.Latent.Size}) {
 		return fmt.Errorf("%s: generator: takes %v, the latent size is %d", g.Name, g.Generator.Input, g.Latent.Size)

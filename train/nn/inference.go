@@ -14,7 +14,7 @@ import (
 // exported model has.
 type Inference struct {
 	Graph   *gorgonia.ExprGraph
-	Inputs  []export.Port // z for a generator, image for a discriminator
+	Inputs  []export.Port // z for a generator, image for a discriminator; label where it takes one
 	Outputs []export.Port // image; logit or probability
 }
 
@@ -44,7 +44,13 @@ func NewInference(role arch.Role, net arch.Network, values map[string]*tensor.De
 		in, out = "image", "logit"
 	}
 	x := Input(g, in, dt, append([]int{batch}, net.Input...)...)
-	y, err := n.Infer(x)
+	inputs := []export.Port{{Name: in, Node: x}}
+	var labels []*gorgonia.Node
+	if net.Conditional() {
+		labels = append(labels, Input(g, "label", tensor.Int64, batch, 1))
+		inputs = append(inputs, export.Port{Name: "label", Node: labels[0]})
+	}
+	y, err := n.Infer(x, labels...)
 	if err != nil {
 		return nil, err
 	}
@@ -53,16 +59,21 @@ func NewInference(role arch.Role, net arch.Network, values map[string]*tensor.De
 	}
 	return &Inference{
 		Graph:   g,
-		Inputs:  []export.Port{{Name: in, Node: x}},
+		Inputs:  inputs,
 		Outputs: []export.Port{{Name: out, Node: y.Node}},
 	}, nil
 }
 
-// Run evaluates the graph on Gorgonia's tape machine. It is the reference that
-// an exported model is held against.
-func (i *Inference) Run(x *tensor.Dense) (*tensor.Dense, error) {
-	if err := gorgonia.Let(i.Inputs[0].Node, x); err != nil {
-		return nil, fmt.Errorf("nn: %s: %w", i.Inputs[0].Name, err)
+// Run evaluates the graph on Gorgonia's tape machine, with a value for each of
+// its inputs. It is the reference that an exported model is held against.
+func (i *Inference) Run(in ...*tensor.Dense) (*tensor.Dense, error) {
+	if len(in) != len(i.Inputs) {
+		return nil, fmt.Errorf("nn: %d inputs are given, want %d", len(in), len(i.Inputs))
+	}
+	for k, p := range i.Inputs {
+		if err := gorgonia.Let(p.Node, in[k]); err != nil {
+			return nil, fmt.Errorf("nn: %s: %w", p.Name, err)
+		}
 	}
 	vm := gorgonia.NewTapeMachine(i.Graph)
 	defer vm.Close()
