@@ -99,6 +99,10 @@ func (f FeedSpec) about(gan arch.GAN) map[string]any {
 		return map[string]any{"kind": "noise", "distribution": gan.Latent.Distribution}
 	case DropoutMask:
 		return map[string]any{"kind": "mask", "keep": 1 - f.Rate}
+	case RealLabels:
+		return map[string]any{"kind": "real_label"}
+	case FakeLabels:
+		return map[string]any{"kind": "label", "classes": gan.Classes}
 	}
 	a := gan.Recipe.Adam[gan.Recipe.Updates[f.Update].Trains]
 	perStep, number := turns(gan.Recipe, f.Update)
@@ -110,7 +114,14 @@ func (m *Model) exampleFeed(plan *Plan) engine.Feed {
 	image, batch := m.GAN.Image, m.GAN.Recipe.Batch
 	data := &dataset.Images{Channels: image[0], Height: image[1], Width: image[2], Pixels: make([]byte, image.Size())}
 	feed := newFeeder(m.GAN, data, m.Seed, plan.Feeds, nil).fill(m.Step, make([]int, batch))
-	feed["real"] = m.example(arch.Discriminator, batch)
+	for _, f := range plan.Feeds {
+		switch f.Kind {
+		case RealImages:
+			feed[f.Name] = m.example(arch.Discriminator, f.Shape[0])
+		case RealLabels:
+			feed[f.Name] = m.exampleLabels(f.Shape[0])
+		}
+	}
 	return feed
 }
 

@@ -44,7 +44,7 @@ func newFeeder(gan arch.GAN, data *dataset.Images, seed uint64, specs []FeedSpec
 				}
 				f.feeds[i][s.Name] = tensor.New(tensor.Of(tensor.Uint8), tensor.WithShape(shape...))
 			default:
-				f.feeds[i][s.Name] = tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(s.Shape...))
+				f.feeds[i][s.Name] = tensor.New(tensor.Of(s.Kind.dtype(tensor.Float32)), tensor.WithShape(s.Shape...))
 			}
 		}
 	}
@@ -60,9 +60,15 @@ func (f *feeder) fill(step int, images []int) engine.Feed {
 	for _, s := range f.specs {
 		switch s.Kind {
 		case RealImages:
-			f.data.Scale(floats(feed[s.Name]), images, f.gan.Min, f.gan.Max)
+			f.data.Scale(floats(feed[s.Name]), images[:s.Shape[0]], f.gan.Min, f.gan.Max)
+		case RealLabels:
+			for i, image := range images[:s.Shape[0]] {
+				labels(feed[s.Name])[i] = int64(f.data.Label(image))
+			}
+		case FakeLabels:
+			drawLabels(labels(feed[s.Name]), f.gan.Classes, f.seed, labelStream+uint64(s.Noise), uint64(step))
 		case Noise:
-			fillNoise(floats(feed[s.Name]), f.gan.Latent, f.seed, noiseStream+uint64(s.Noise), uint64(step)*uint64(s.Shape[0]))
+			fillNoise(floats(feed[s.Name]), f.gan.Latent, f.seed, noiseStream+uint64(s.Noise), uint64(step)*uint64(f.gan.Recipe.Batch))
 		case DropoutMask:
 			dst := feed[s.Name].Data().([]uint8)
 			m := maskDraw{rate: s.Rate, seed: f.seed, stream: maskStream + mask, step: uint64(step), batch: s.Shape[0]}

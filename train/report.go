@@ -49,7 +49,8 @@ type Data struct {
 	Folder  string `json:"folder,omitempty"` // one's own data
 	Licence string `json:"licence,omitempty"`
 	Images  int    `json:"images"`
-	SHA256  string `json:"sha256"` // of the pixels
+	SHA256  string `json:"sha256"`                  // of the pixels
+	Labels  string `json:"labels_sha256,omitempty"` // where the GAN takes labels
 }
 
 // Versions are those of the parts that numbers depend on.
@@ -67,7 +68,7 @@ func newReport(m *Model, data *dataset.Images, goal int, source string, e Engine
 	return Report{
 		Status: Running, GAN: m.GAN.Name, Variant: m.GAN.Variant, Arguments: m.Arguments,
 		Seed: m.Seed, Engine: e, Goal: goal,
-		Data: Data{Name: data.Name, Folder: source, Licence: data.Licence, Images: data.Len(), SHA256: sum(data)},
+		Data: Data{Name: data.Name, Folder: source, Licence: data.Licence, Images: data.Len(), SHA256: sum(data), Labels: labelSum(m.GAN, data)},
 	}
 }
 
@@ -137,6 +138,8 @@ func (r Report) check(m *Model, data *dataset.Images) error {
 		return fmt.Errorf("it was trained on engine %q, want %q or %q", r.Engine, ORT, Tape)
 	case data.Len() == r.Data.Images && sum(data) != r.Data.SHA256:
 		return fmt.Errorf("it was trained on other images of %s than there are now", r.Data.Name)
+	case data.Len() == r.Data.Images && labelSum(m.GAN, data) != r.Data.Labels:
+		return fmt.Errorf("it was trained on other labels of %s than there are now", r.Data.Name)
 	case data.Len() != r.Data.Images:
 		return fmt.Errorf("it was trained on %d images of %s; there are %d now", r.Data.Images, r.Data.Name, data.Len())
 	}

@@ -48,6 +48,9 @@ func stepCases() []stepCase {
 		{"simultaneous, fewer real images", tiny(simultaneous, probability), 2},
 		{"simultaneous, joined", tiny(simultaneous, joined), 4},
 		{"simultaneous, predicted, epsilon", tiny(simultaneous, predicted, epsilon), 4},
+		{"alternating, conditional, joined, fewer real images", tiny(conditional, joined), 3},
+		{"alternating, conditional, half batches", tiny(conditional, halves), 3},
+		{"simultaneous, conditional", tiny(simultaneous, conditional), 4},
 	}
 }
 
@@ -231,6 +234,10 @@ func TestLossIsTheRecipes(t *testing.T) {
 				want = cross(u.FakeLabel)
 			case u.Epsilon > 0:
 				want = -math.Log(p+u.Epsilon) - math.Log(1-p+u.Epsilon)
+			case u.Only == arch.Real:
+				want = cross(u.RealLabel)
+			case u.Only == arch.Fake:
+				want = cross(u.FakeLabel)
 			case u.Joined:
 				want = (float64(c.real)*cross(u.RealLabel) + 4*cross(u.FakeLabel)) / float64(c.real+4)
 			default:

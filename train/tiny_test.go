@@ -56,13 +56,17 @@ func simultaneous(gan *arch.GAN) {
 	gan.Recipe.Updates[1].Noise = 0
 }
 
-// noiseImages is a data set of n pictures of the tiny GAN's size.
+// noiseImages is a data set of n pictures of the tiny GAN's size, and of its
+// classes in turn.
 func noiseImages(n int) *dataset.Images {
-	pixels := make([]byte, n*64)
+	pixels, labels := make([]byte, n*64), make([]byte, n)
+	for i := range labels {
+		labels[i] = byte(i % tinyClasses)
+	}
 	for i := range pixels {
 		pixels[i] = byte(latent.Philox([2]uint64{1, 2}, [4]uint64{uint64(i), 0, 0, 0})[0])
 	}
-	return &dataset.Images{Name: "noise", Channels: 1, Height: 8, Width: 8, Pixels: pixels}
+	return &dataset.Images{Name: "noise", Channels: 1, Height: 8, Width: 8, Pixels: pixels, Labels: labels}
 }
 
 // tinyModel is a model at step 0.

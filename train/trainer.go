@@ -97,6 +97,9 @@ func NewTrainer(m *Model, data *dataset.Images, o Options) (*Trainer, error) {
 	if got := (arch.Shape{data.Channels, data.Height, data.Width}); fmt.Sprint(got) != fmt.Sprint(m.GAN.Image) {
 		return nil, fmt.Errorf("train: %s: images are %v, %s takes %v [channels height width]", data.Name, got, m.GAN.Name, m.GAN.Image)
 	}
+	if err := checkLabels(m.GAN, data); err != nil {
+		return nil, err
+	}
 	t := &Trainer{Model: m, data: data, o: o, programs: map[int]*program{}, epoch: -1}
 	if t.StepsPerEpoch() < 1 {
 		return nil, fmt.Errorf("train: %s: %d images make no batch of %d", data.Name, data.Len(), m.GAN.Recipe.Batch)
@@ -237,7 +240,9 @@ func (t *Trainer) Store() error {
 
 // Samples makes the pictures of the GAN's grid with the weights of now, from
 // the latent vectors of pictures 0, 1, ... of the seed: those that ganinfer
-// makes from the exported generator.
+// makes from the exported generator. Of a conditional one, picture i has class i
+// modulo their number and stands below picture i-1, so that a grid with a row
+// for each has every class in a row of its own.
 func (t *Trainer) Samples() (*tensor.Dense, error) {
 	gan := t.Model.GAN
 	n := gan.Grid.Rows * gan.Grid.Columns
@@ -251,8 +256,17 @@ func (t *Trainer) Samples() (*tensor.Dense, error) {
 		}
 	}
 	z := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(n, gan.Latent.Size))
-	fillNoise(floats(z), gan.Latent, t.Model.Seed, pictureStream, 0)
-	return t.samples.Run(z)
+	if !gan.Generator.Conditional() {
+		fillNoise(floats(z), gan.Latent, t.Model.Seed, pictureStream, 0)
+		return t.samples.Run(z)
+	}
+	label := tensor.New(tensor.Of(tensor.Int64), tensor.WithShape(n, 1))
+	for cell := range n {
+		picture := cell%gan.Grid.Columns*gan.Grid.Rows + cell/gan.Grid.Columns
+		fillNoise(floats(z)[cell*gan.Latent.Size:][:gan.Latent.Size], gan.Latent, t.Model.Seed, pictureStream, uint64(picture))
+		labels(label)[cell] = int64(picture % gan.Classes)
+	}
+	return t.samples.Run(z, label)
 }
 
 // RealImages returns as many images of the data set as the grid has, scaled as

@@ -90,6 +90,9 @@ func TestBroken(t *testing.T) {
 		"recipe: update 2 trains the discriminator again in a simultaneous step": recipe(func(r *Recipe) {
 			r.Simultaneous, r.Updates[1] = true, r.Updates[0]
 		}),
+		"recipe: update 2 sees half of a simultaneous step, which is one forward pass": recipe(func(r *Recipe) {
+			r.Simultaneous, r.Updates[1].Half = true, true
+		}),
 		"recipe: no updates": recipe(func(r *Recipe) { r.Updates = nil }),
 		`recipe: update 1 trains "", want "generator" or "discriminator"`: recipe(func(r *Recipe) { r.Updates[0].Trains = "" }),
 		`recipe: update 2 trains "generator", which has no optimiser`:     recipe(func(r *Recipe) { delete(r.Adam, Generator) }),
@@ -97,6 +100,9 @@ func TestBroken(t *testing.T) {
 		"recipe: update 1 has noise -1, which is not in [0, 64)":          recipe(func(r *Recipe) { r.Updates[0].Noise = -1 }),
 		"recipe: update 1 has labels 1.5 and 0":                           recipe(func(r *Recipe) { r.Updates[0].RealLabel = 1.5 }),
 		"recipe: update 2 has labels 0 and NaN":                           recipe(func(r *Recipe) { r.Updates[1].FakeLabel = nan }),
+		`recipe: update 1 has only "true" images, want "real" or "fake"`:  recipe(func(r *Recipe) { r.Updates[0].Only = "true" }),
+		"recipe: update 2 has only fake images: it must train":            recipe(func(r *Recipe) { r.Updates[1].Only = Fake }),
+		"recipe: update 1 has only real images: it must train":            recipe(func(r *Recipe) { r.Updates[0].Only, r.Updates[0].Joined = Real, true }),
 		"recipe: update 2 has labels 0 and 1, epsilon -1":                 recipe(func(r *Recipe) { r.Updates[1].Epsilon = -1 }),
 		"recipe: generator: learning rate 0 is not in (0, 1]":             adam(func(a *Adam) { a.Rate = 0 }),
 		"recipe: generator: learning rate NaN is not in (0, 1]":           adam(func(a *Adam) { a.Rate = nan }),

@@ -104,7 +104,11 @@ func pictures(gan arch.GAN) *dataset.Images {
 	c, h, w := gan.Image[0], gan.Image[1], gan.Image[2]
 	pixels := make([]byte, 4*gan.Recipe.Batch*c*h*w)
 	_, _ = rand.NewChaCha8([32]byte{}).Read(pixels) // never fails
-	return &dataset.Images{Name: "noise", Channels: c, Height: h, Width: w, Pixels: pixels}
+	data := &dataset.Images{Name: "noise", Channels: c, Height: h, Width: w, Pixels: pixels}
+	for i := range data.Len() {
+		data.Labels = append(data.Labels, byte(i%max(gan.Classes, 1)))
+	}
+	return data
 }
 
 // steps times whole steps.

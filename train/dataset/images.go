@@ -21,6 +21,14 @@ type Images struct {
 // Len is the number of pictures.
 func (d *Images) Len() int { return len(d.Pixels) / d.pictureSize() }
 
+// Label is the class of a picture, or -1 when the set has no labels.
+func (d *Images) Label(i int) int {
+	if d.Labels == nil {
+		return -1
+	}
+	return int(d.Labels[i])
+}
+
 func (d *Images) pictureSize() int { return d.Channels * d.Height * d.Width }
 
 // Scale gathers the pictures that index names into dst [len(index), C, H, W],
