@@ -197,6 +197,9 @@ func (p *batchLast) lastForm(n *onnxpb.NodeProto) bool {
 	case slices.Contains(elementwise, n.OpType):
 		return p.elementwise(n)
 	case n.OpType == "Flatten" || n.OpType == "Reshape":
+		if !p.batch[n.Input[0]] { // the rows of a table
+			return false
+		}
 		p.last[name] = p.inLast(n.Input[0])
 		return true
 	case n.OpType == "BatchNormalization":
