@@ -36,6 +36,8 @@ func TestPublishedGANsTrain(t *testing.T) {
 		{"guo-mlp", ORT, 128, 500, 500},
 		{"michelucci-dcgan", Tape, 64, 20, 4},
 		{"michelucci-dcgan", ORT, 64, 20, 20},
+		{"michelucci-cgan", Tape, 16, 5, 2},
+		{"michelucci-cgan", ORT, 16, 10, 10},
 	} {
 		t.Run(c.name+"/"+string(c.engine), func(t *testing.T) {
 			gan, err := arch.Find(c.name, "")

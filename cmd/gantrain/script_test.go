@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/binary"
+	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +16,7 @@ import (
 
 	"github.com/gantrain/gantrain/cmd/internal/script"
 	"github.com/gantrain/gantrain/runtime/latent"
+	"github.com/gantrain/gantrain/train/record"
 )
 
 func TestMain(m *testing.M) {
@@ -28,6 +31,7 @@ func TestScripts(t *testing.T) {
 		Setup: setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"digits":   makeDigits,
+			"losses":   compareLosses,
 			"compress": compress,
 			"cut":      cut,
 			"flip":     flip,
@@ -52,7 +56,8 @@ func setup(env *testscript.Env) error {
 	return nil
 }
 
-// makeDigits FOLDER COUNT HEIGHT WIDTH writes pictures of noise as an IDX file.
+// makeDigits FOLDER COUNT HEIGHT WIDTH [CLASSES] writes pictures of noise as an
+// IDX file, and beside it labels of so many classes in turn.
 func makeDigits(ts *testscript.TestScript, _ bool, args []string) {
 	shape := make([]int, 3)
 	for i := range shape {
@@ -63,6 +68,32 @@ func makeDigits(ts *testscript.TestScript, _ bool, args []string) {
 	folder := ts.MkAbs(args[0])
 	ts.Check(os.MkdirAll(folder, 0o755))
 	ts.Check(os.WriteFile(filepath.Join(folder, "train-images-idx3-ubyte"), idx(shape...), 0o644))
+	if len(args) == 5 {
+		classes, err := strconv.Atoi(args[4])
+		ts.Check(err)
+		ts.Check(os.WriteFile(filepath.Join(folder, "train-labels-idx1-ubyte"), idxLabels(shape[0], classes), 0o644))
+	}
+}
+
+// compareLosses FILE FILE STEPS fails unless both hold the losses of so many
+// steps, none of which differ by more than 1e-5.
+func compareLosses(ts *testscript.TestScript, _ bool, args []string) {
+	var tables []record.Table
+	for _, path := range args[:2] {
+		table, err := record.ReadLosses(ts.MkAbs(path))
+		ts.Check(err)
+		if fmt.Sprint(len(table.Steps)) != args[2] {
+			ts.Fatalf("%s: %d steps, want %s", path, len(table.Steps), args[2])
+		}
+		tables = append(tables, table)
+	}
+	for column, values := range tables[0].Values {
+		for i, v := range values {
+			if w := tables[1].Values[column][i]; !(math.Abs(v-w) <= 1e-5) {
+				ts.Fatalf("%s of step %d: %v against %v", tables[0].Columns[column], i+1, v, w)
+			}
+		}
+	}
 }
 
 // idx is an IDX file of noise.
@@ -75,6 +106,16 @@ func idx(shape ...int) []byte {
 	}
 	for i := range uint64(size) {
 		file = append(file, byte(latent.Philox([2]uint64{}, [4]uint64{i})[0]))
+	}
+	return file
+}
+
+// idxLabels is an IDX file of classes in turn.
+func idxLabels(count, classes int) []byte {
+	file := idx(count)
+	labels := file[len(file)-count:]
+	for i := range labels {
+		labels[i] = byte(i % classes)
 	}
 	return file
 }

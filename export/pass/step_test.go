@@ -172,6 +172,7 @@ func TestStep(t *testing.T) {
 		{"logarithm", small([]arch.Update{logarithm, g}, false)},
 		{"guo-mlp", published(t, "guo-mlp")},
 		{"michelucci-dcgan", published(t, "michelucci-dcgan")},
+		{"michelucci-cgan", published(t, "michelucci-cgan")},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if testing.Short() && c.gan.Name != "small" {

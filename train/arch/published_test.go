@@ -67,10 +67,13 @@ func TestPublishedSurviveJSON(t *testing.T) {
 //	guo-mlp D   784·1024+1024 + 1024·512+512 + 512·256+256 + 256·1+1
 //	dcgan G     100·12544 + 4·12544 + 256·128·25 + 4·128 + 128·64·25 + 4·64 + 64·1·25
 //	dcgan D     1·64·25+64 + 64·128·25+128 + 7·7·128·1+1
+//	cgan G      100·6272+6272 + 10·50 + 50·49+49 + 129·128·16+128 + 128·128·16+128 + 128·1·49+1
+//	cgan D      10·50 + 50·784+784 + 2·128·9+128 + 128·128·9+128 + 7·7·128·1+1
 func TestParameterCounts(t *testing.T) {
 	want := map[string][2]int{ // generator, discriminator
 		"guo-mlp":          {1486352, 1460225},
 		"michelucci-dcgan": {2330944, 212865},
+		"michelucci-cgan":  {1169336, 196773},
 	}
 	got := map[string][2]int{}
 	for _, p := range All() {
