@@ -4,10 +4,11 @@
     python3 train_step.py step.onnx train-images-idx3-ubyte.gz 100 [train-labels-idx1-ubyte.gz]
 
 The pictures are an IDX file such as MNIST's, gzipped or plain, or a .npy array
-of bytes [N, H, W] or [N, C, H, W]; so are the labels, [N], which only the step
-of a conditional GAN wants. The step's own notes say what each of its inputs is;
-step.safetensors holds the weights to start from. Needs numpy, onnxruntime and
-safetensors. Prints the losses.
+of bytes [N, H, W] or [N, C, H, W]; for a GAN of points, one of numbers [N, 2].
+The labels, [N], are such a file too; only the step of a conditional GAN wants
+them. The step's own notes say what each of its inputs is; step.safetensors
+holds the weights to start from. Needs numpy, onnxruntime and safetensors.
+Prints the losses.
 """
 
 import gzip
@@ -30,12 +31,14 @@ def read_bytes(path):
 
 def fill(note, shape, step, images, labels, random):
     """An input of a step, counted from 0, that is not state; images and labels
-    are those of the step."""
+    are those of the step, a batch after the other."""
     if note["kind"] == "real":
-        batch = images[: shape[0]].reshape(shape)
+        batch = images[note["number"], : shape[0]].reshape(shape)
+        if "min" not in note:  # no pictures
+            return batch.astype("float32")
         return (note["min"] + batch * ((note["max"] - note["min"]) / 255)).astype("float32")
     if note["kind"] == "real_label":
-        return labels[: shape[0]].reshape(shape).astype("int64")
+        return labels[note["number"], : shape[0]].reshape(shape).astype("int64")
     if note["kind"] == "label":
         return random.integers(note["classes"], size=shape)
     if note["kind"] == "noise" and note["distribution"] == "uniform":
@@ -44,8 +47,12 @@ def fill(note, shape, step, images, labels, random):
         return random.standard_normal(shape, "float32")
     if note["kind"] == "mask":
         return (random.random(shape, "float32") < note["keep"]).astype("uint8")
-    t = step * note["per_step"] + note["number"]  # Adam's bias correction
-    return np.array(note["rate"] * (1 - note["beta2"] ** t) ** 0.5 / (1 - note["beta1"] ** t), "float32")
+    t = step * note["per_step"] + note["number"]  # updates of the network, this one included
+    if note["kind"] == "share":  # of new weights in their running average, which warms up
+        return np.array(1 - min(note["decay"], t / (9 + t)), "float32")
+    # Adam's bias correction.
+    beta1, beta2 = (float(np.float32(note[beta])) for beta in ("beta1", "beta2"))
+    return np.array(note["rate"] * (1 - beta2**t) ** 0.5 / (1 - beta1**t), "float32")
 
 
 def train(model, images, steps, labels=None):
@@ -54,9 +61,10 @@ def train(model, images, steps, labels=None):
     about = {i.name: json.loads(notes["gan.input." + i.name]) for i in session.get_inputs()}
     state = load_file(model.removesuffix(".onnx") + ".safetensors")
     random, first = np.random.default_rng(1), int(notes["gan.step"])
-    batch = max(i.shape[0] for i in session.get_inputs() if about[i.name]["kind"] == "real")
+    sizes = [(1 + about[i.name]["number"], i.shape[0]) for i in session.get_inputs() if about[i.name]["kind"] == "real"]
+    batches = [max(n) for n in zip(*sizes)]  # of a step, of how many pictures
     for step in range(first, first + steps):
-        chosen = random.integers(len(images), size=batch)
+        chosen = random.integers(len(images), size=batches)
         real = images[chosen], None if labels is None else labels[chosen]
         feed = {
             i.name: state[i.name] if i.name in state else fill(about[i.name], i.shape, step, *real, random)

@@ -48,7 +48,7 @@ func (m *Model) verified(ctx context.Context, role arch.Role, o runtime.Options)
 // ONNX serialises a network of the model. The same model gives the same bytes.
 func (m *Model) ONNX(role arch.Role) ([]byte, error) {
 	// Any batch size does: the axis becomes symbolic.
-	g, err := nn.NewInference(role, m.network(role), m.State, 1)
+	g, err := nn.NewInference(role, m.network(role), m.weights(role), 1)
 	if err != nil {
 		return nil, err
 	}
@@ -83,6 +83,9 @@ func (m *Model) info(role arch.Role) modelinfo.Info {
 	}
 	if role == arch.Generator {
 		info.Latent, info.Distribution = m.GAN.Latent.Size, latent.Distribution(m.GAN.Latent.Distribution)
+		if m.averaged() {
+			info.Average = m.GAN.Recipe.EMA
+		}
 	}
 	if m.network(role).Conditional() {
 		info.Classes = m.GAN.Classes
@@ -94,7 +97,7 @@ func (m *Model) info(role arch.Role) modelinfo.Info {
 func (m *Model) cases(role arch.Role) ([]verify.Case, error) {
 	var cases []verify.Case
 	for _, batch := range verifiedBatches {
-		g, err := nn.NewInference(role, m.network(role), m.State, batch)
+		g, err := nn.NewInference(role, m.network(role), m.weights(role), batch)
 		if err != nil {
 			return nil, err
 		}
@@ -102,13 +105,16 @@ func (m *Model) cases(role arch.Role) ([]verify.Case, error) {
 		if m.network(role).Conditional() {
 			in = append(in, m.exampleLabels(batch))
 		}
-		y, err := g.Run(in...)
+		out, err := g.Run(in...)
 		if err != nil {
 			return nil, err
 		}
-		c := verify.Case{Inputs: map[string]*tensor.Dense{}, Want: map[string]*tensor.Dense{g.Outputs[0].Name: y}}
+		c := verify.Case{Inputs: map[string]*tensor.Dense{}, Want: map[string]*tensor.Dense{}}
 		for i, p := range g.Inputs {
 			c.Inputs[p.Name] = in[i]
+		}
+		for i, p := range g.Outputs {
+			c.Want[p.Name] = out[i]
 		}
 		cases = append(cases, c)
 	}
@@ -116,7 +122,7 @@ func (m *Model) cases(role arch.Role) ([]verify.Case, error) {
 }
 
 // example is a batch of inputs: latent vectors, or noise over the whole range
-// of pixels.
+// of pixels, normal where there are none.
 func (m *Model) example(role arch.Role, batch int) *tensor.Dense {
 	shape := m.network(role).Input
 	x := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(append([]int{batch}, shape...)...))
@@ -124,8 +130,13 @@ func (m *Model) example(role arch.Role, batch int) *tensor.Dense {
 		fillNoise(floats(x), m.GAN.Latent, m.Seed, pictureStream, 0)
 		return x
 	}
-	pixels := arch.Latent{Size: shape.Size(), Distribution: string(latent.Uniform)}
-	fillNoise(floats(x), pixels, m.Seed, pictureStream, 0)
+	values := arch.Latent{Size: shape.Size(), Distribution: string(latent.Uniform)}
+	if !shape.Picture() {
+		values.Distribution = string(latent.Normal)
+		fillNoise(floats(x), values, m.Seed, pictureStream, 0)
+		return x
+	}
+	fillNoise(floats(x), values, m.Seed, pictureStream, 0)
 	for i, u := range floats(x) { // from [-1, 1]
 		floats(x)[i] = float32(m.GAN.Min + (float64(u)+1)/2*(m.GAN.Max-m.GAN.Min))
 	}

@@ -15,7 +15,6 @@ import (
 	"github.com/gantrain/gantrain/export/verify"
 	"github.com/gantrain/gantrain/runtime"
 	"github.com/gantrain/gantrain/train/arch"
-	"github.com/gantrain/gantrain/train/dataset"
 	"github.com/gantrain/gantrain/train/engine"
 )
 
@@ -32,6 +31,9 @@ func (m *Model) ExportStep(ctx context.Context, path string, o runtime.Options) 
 }
 
 func (m *Model) verifiedStep(ctx context.Context, o runtime.Options) ([]byte, error) {
+	if len(m.GAN.Recipe.Phases) > 0 {
+		return nil, fmt.Errorf("its steps train one network or the other: they are no single model")
+	}
 	plan, err := NewPlan(m.GAN, m.GAN.Recipe.Batch, tensor.Float32)
 	if err != nil {
 		return nil, err
@@ -56,7 +58,7 @@ func (m *Model) verifiedStep(ctx context.Context, o runtime.Options) ([]byte, er
 	if err != nil {
 		return nil, err
 	}
-	for i := range want {
+	for i := range got { // the reports come behind the losses
 		if !(math.Abs(got[i]-want[i]) <= verify.Tolerance*max(1, math.Abs(want[i]))) {
 			return nil, fmt.Errorf("loss %d of the step is %v on ONNX Runtime, %v on the tape engine", i, got[i], want[i])
 		}
@@ -68,7 +70,7 @@ func (m *Model) verifiedStep(ctx context.Context, o runtime.Options) ([]byte, er
 func (m *Model) annotate(model *onnxpb.ModelProto, plan *Plan) error {
 	model.ProducerName, model.ProducerVersion = "gantrain", Version()
 	info := m.info(arch.Generator)
-	info.Network = "" // both
+	info.Network, info.Average = "", 0 // both, and the weights themselves too
 	notes := info.Map()
 	for _, p := range model.Graph.Input {
 		about := map[string]any{"kind": "state"}
@@ -94,26 +96,31 @@ func (m *Model) annotate(model *onnxpb.ModelProto, plan *Plan) error {
 func (f FeedSpec) about(gan arch.GAN) map[string]any {
 	switch f.Kind {
 	case RealImages:
-		return map[string]any{"kind": "real", "min": gan.Min, "max": gan.Max}
+		about := map[string]any{"kind": "real", "number": f.Real}
+		if gan.Image.Picture() {
+			about["min"], about["max"] = gan.Min, gan.Max
+		}
+		return about
 	case Noise:
 		return map[string]any{"kind": "noise", "distribution": gan.Latent.Distribution}
 	case DropoutMask:
 		return map[string]any{"kind": "mask", "keep": 1 - f.Rate}
 	case RealLabels:
-		return map[string]any{"kind": "real_label"}
+		return map[string]any{"kind": "real_label", "number": f.Real}
 	case FakeLabels:
 		return map[string]any{"kind": "label", "classes": gan.Classes}
 	}
 	a := gan.Recipe.Adam[gan.Recipe.Updates[f.Update].Trains]
 	perStep, number := turns(gan.Recipe, f.Update)
+	if f.Kind == AverageShare {
+		return map[string]any{"kind": "share", "decay": gan.Recipe.EMA, "per_step": perStep, "number": number}
+	}
 	return map[string]any{"kind": "rate", "rate": a.Rate, "beta1": a.Beta1, "beta2": a.Beta2, "per_step": perStep, "number": number}
 }
 
 // exampleFeed is what a step of the model may be fed with.
 func (m *Model) exampleFeed(plan *Plan) engine.Feed {
-	image, batch := m.GAN.Image, m.GAN.Recipe.Batch
-	data := &dataset.Images{Channels: image[0], Height: image[1], Width: image[2], Pixels: make([]byte, image.Size())}
-	feed := newFeeder(m.GAN, data, m.Seed, plan.Feeds, nil).fill(m.Step, make([]int, batch))
+	feed := newFeeder(m.GAN, nil, m.Seed, plan.Feeds, nil).fill(m.Step, nil)
 	for _, f := range plan.Feeds {
 		switch f.Kind {
 		case RealImages:

@@ -90,7 +90,7 @@ func TestDivergedLossesStopTheRun(t *testing.T) {
 	// From the last good checkpoint the run can go on.
 	resumed := openTinyRun(t, r.Folder)
 	trainToEnd(t, resumed)
-	compareFiles(t, undisturbed(t, varieties()[0]), files(t, r.Folder), results())
+	compareFiles(t, undisturbed(t, varieties()[0]), files(t, r.Folder), results(tiny()))
 }
 
 // A running variance that is no number does not show in any loss; what is
@@ -142,7 +142,7 @@ func TestAFolderThatCanNoLongerBeWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	trainToEnd(t, openTinyRun(t, r.Folder))
-	compareFiles(t, undisturbed(t, varieties()[0]), files(t, r.Folder), results())
+	compareFiles(t, undisturbed(t, varieties()[0]), files(t, r.Folder), results(tiny()))
 }
 
 // dying is a program that fails at a step, as one does whose GPU is gone.
@@ -178,7 +178,7 @@ func TestAProviderDies(t *testing.T) {
 		checkLastGood(t, r, c.lastGood, err)
 		resumed := openTinyRun(t, r.Folder)
 		trainToEnd(t, resumed)
-		compareFiles(t, undisturbed(t, varieties()[0]), files(t, r.Folder), results())
+		compareFiles(t, undisturbed(t, varieties()[0]), files(t, r.Folder), results(tiny()))
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 
 	"github.com/gantrain/gantrain/runtime/latent"
 	"github.com/gantrain/gantrain/train/arch"
-	"github.com/gantrain/gantrain/train/dataset"
 	"github.com/gantrain/gantrain/train/engine"
 	"github.com/gantrain/gantrain/train/op"
 )
@@ -17,7 +16,7 @@ import (
 // engine reads one while the other is filled.
 type feeder struct {
 	gan   arch.GAN
-	data  *dataset.Images
+	data  Examples // nil leaves real examples as they are
 	seed  uint64
 	specs []FeedSpec
 	feeds [2]engine.Feed
@@ -27,13 +26,13 @@ type feeder struct {
 
 // newFeeder makes a feeder for a program, which says by rows how it wants its
 // masks (see [engine.Program]); nil takes all as the plan has them.
-func newFeeder(gan arch.GAN, data *dataset.Images, seed uint64, specs []FeedSpec, rows func(input string) []int) *feeder {
+func newFeeder(gan arch.GAN, data Examples, seed uint64, specs []FeedSpec, rows func(input string) []int) *feeder {
 	f := &feeder{gan: gan, data: data, seed: seed, specs: specs, rows: map[string][]int{}}
 	for i := range f.feeds {
 		f.feeds[i] = engine.Feed{}
 		for _, s := range specs {
 			switch s.Kind {
-			case LearningRate: // a new scalar at each step
+			case LearningRate, AverageShare: // a new scalar at each step
 			case DropoutMask:
 				shape := s.Shape
 				if rows != nil {
@@ -57,13 +56,18 @@ func (f *feeder) fill(step int, images []int) engine.Feed {
 	feed := f.feeds[f.turn]
 	f.turn = 1 - f.turn
 	mask := uint64(0)
+	size := len(images) / f.gan.Recipe.Reals()
 	for _, s := range f.specs {
 		switch s.Kind {
 		case RealImages:
-			f.data.Scale(floats(feed[s.Name]), images[:s.Shape[0]], f.gan.Min, f.gan.Max)
+			if f.data != nil {
+				f.data.Scale(floats(feed[s.Name]), images[s.Real*size:][:s.Shape[0]], f.gan.Min, f.gan.Max)
+			}
 		case RealLabels:
-			for i, image := range images[:s.Shape[0]] {
-				labels(feed[s.Name])[i] = int64(f.data.Label(image))
+			if f.data != nil {
+				for i, image := range images[s.Real*size:][:s.Shape[0]] {
+					labels(feed[s.Name])[i] = int64(f.data.Label(image))
+				}
 			}
 		case FakeLabels:
 			drawLabels(labels(feed[s.Name]), f.gan.Classes, f.seed, labelStream+uint64(s.Noise), uint64(step))
@@ -80,6 +84,8 @@ func (f *feeder) fill(step int, images []int) engine.Feed {
 			mask++
 		case LearningRate:
 			feed[s.Name] = gorgonia.NewF32(float32(f.rate(s.Update, step)))
+		case AverageShare:
+			feed[s.Name] = gorgonia.NewF32(float32(f.share(s.Update, step)))
 		}
 	}
 	return feed
@@ -92,8 +98,22 @@ func floats(v gorgonia.Value) []float32 { return v.Data().([]float32) }
 func (f *feeder) rate(update, step int) float64 {
 	r := f.gan.Recipe
 	a := r.Adam[r.Updates[update].Trains]
+	return op.AdamRate(a.Rate, a.Beta1, a.Beta2, f.count(update, step))
+}
+
+// count is the number of updates that the network of an update has had after it.
+func (f *feeder) count(update, step int) int {
+	r := f.gan.Recipe
 	perStep, number := turns(r, update)
-	return op.AdamRate(a.Rate, a.Beta1, a.Beta2, step*perStep+number)
+	return r.Trained(r.Updates[update].Trains, step)*perStep + number
+}
+
+// share is what new weights get of their running average, which is warmed up:
+// after t updates it decays by (1 + t)/(10 + t) at most, so by what lies ten
+// times as near at first. tf.train.ExponentialMovingAverage's num_updates.
+func (f *feeder) share(update, step int) float64 {
+	t := float64(f.count(update, step) - 1)
+	return 1 - min(f.gan.Recipe.EMA, (1+t)/(10+t))
 }
 
 // turns gives the number of updates that the network of an update has in a

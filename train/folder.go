@@ -11,7 +11,7 @@ import (
 // runFiles are the names that a run writes into its folder. run.json is the
 // last: until it is gone, the folder is known as a run's.
 var runFiles = []string{
-	"checkpoints", "samples", "losses.csv", "losses.png", "generator.onnx", "discriminator.onnx", "run.json",
+	"checkpoints", "samples", "losses.csv", "losses.png", "generator.onnx", "generator-plain.onnx", "discriminator.onnx", "run.json",
 }
 
 // runPatterns are the files within the folders of a run.

@@ -144,17 +144,23 @@ func varieties() []variety {
 		{"simultaneous on ONNX Runtime", tiny(simultaneous), ORT},
 		{"alternating on the tape", tiny(), Tape},
 		{"simultaneous on the tape", tiny(simultaneous), Tape},
+		{"phases and an average on ONNX Runtime", tiny(phases, average), ORT},
+		{"phases and an average on the tape", tiny(phases, average), Tape},
 	}
 }
 
 // results are the files that a finished run must hold, however often it was
 // stopped.
-func results() []string {
-	return []string{
+func results(gan arch.GAN) []string {
+	names := []string{
 		fmt.Sprintf("checkpoints/step-%09d.safetensors", tinyGoal), fmt.Sprintf("samples/step-%09d.png", tinyGoal),
 		"samples/real.png", "samples/step-000000003.png", "samples/step-000000006.png",
 		"generator.onnx", "discriminator.onnx", "losses.csv", "losses.png", "run.json",
 	}
+	if gan.Recipe.EMA > 0 {
+		names = append(names, "generator-plain.onnx")
+	}
+	return names
 }
 
 func write(t *testing.T, path, content string) {

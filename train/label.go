@@ -13,16 +13,17 @@ import (
 func labels(v gorgonia.Value) []int64 { return v.Data().([]int64) }
 
 // checkLabels refuses data whose labels are none of the discriminator's classes.
-func checkLabels(gan arch.GAN, data *dataset.Images) error {
+func checkLabels(gan arch.GAN, data Examples) error {
 	if !gan.Discriminator.Conditional() {
 		return nil
 	}
+	name, _ := data.About()
 	for i := range data.Len() {
 		switch label := data.Label(i); {
 		case label < 0:
-			return fmt.Errorf("train: %s: its images have no labels, which %s takes", data.Name, gan.Name)
+			return fmt.Errorf("train: %s: its examples have no labels, which %s takes", name, gan.Name)
 		case label >= gan.Classes:
-			return fmt.Errorf("train: %s: image %d has label %d, %s takes 0 to %d", data.Name, i, label, gan.Name, gan.Classes-1)
+			return fmt.Errorf("train: %s: example %d has label %d, %s takes 0 to %d", name, i, label, gan.Name, gan.Classes-1)
 		}
 	}
 	return nil
@@ -39,7 +40,7 @@ func drawLabels(dst []int64, classes int, seed, stream, step uint64) {
 
 // labelSum is a checksum of the labels that a GAN learns from, empty if it
 // takes none.
-func labelSum(gan arch.GAN, data *dataset.Images) string {
+func labelSum(gan arch.GAN, data Examples) string {
 	if !gan.Discriminator.Conditional() {
 		return ""
 	}

@@ -29,7 +29,28 @@ type Model struct {
 	// Arguments are the settings that differ from the published recipe, as
 	// "batch=64".
 	Arguments string
+	// Plain: exports are of the generator's weights themselves, not of their
+	// running average.
+	Plain bool
 }
+
+// weights are the values of a network's parameters for use: of the generator the
+// running averages, where the recipe keeps some.
+func (m *Model) weights(role arch.Role) map[string]*tensor.Dense {
+	if role != arch.Generator || !m.averaged() {
+		return m.State
+	}
+	out := maps.Clone(m.State)
+	for name := range out {
+		if average, ok := m.State[averageName(name)]; ok {
+			out[name] = average
+		}
+	}
+	return out
+}
+
+// averaged reports whether exports are of running averages.
+func (m *Model) averaged() bool { return m.GAN.Recipe.EMA > 0 && !m.Plain }
 
 // Save writes a checkpoint.
 func (m *Model) Save(path string) error {

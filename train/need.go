@@ -17,7 +17,7 @@ import (
 // whatever array came last.
 func (t *Trainer) fits() error {
 	gan := t.Model.GAN
-	plan, err := NewPlan(gan, min(gan.Recipe.Batch, t.data.Len()), tensor.Float32)
+	plan, err := NewPlan(gan, t.size(0), tensor.Float32)
 	if err != nil {
 		return err
 	}

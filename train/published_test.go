@@ -13,7 +13,7 @@ import (
 	"github.com/gantrain/gantrain/train/dataset"
 )
 
-// TestPublishedGANsTrain trains each published GAN at full size on MNIST: every
+// TestPublishedGANsTrain trains each published GAN at full size: every
 // loss is finite, both networks change, and a second training from the same
 // seed is at the same bytes. On the tape the second one stops early, since the
 // whole takes minutes; after it, each step depends on nothing but those bytes
@@ -21,10 +21,6 @@ import (
 func TestPublishedGANsTrain(t *testing.T) {
 	if testing.Short() {
 		t.Skip("skipped: -short; this takes minutes")
-	}
-	data, err := dataset.MNIST(t.Context())
-	if err != nil {
-		t.Fatal(err)
 	}
 	for _, c := range []struct {
 		name          string
@@ -38,6 +34,10 @@ func TestPublishedGANsTrain(t *testing.T) {
 		{"michelucci-dcgan", ORT, 64, 20, 20},
 		{"michelucci-cgan", Tape, 16, 5, 2},
 		{"michelucci-cgan", ORT, 16, 10, 10},
+		{"fredriksson-2d", Tape, 16, 100, 100},
+		{"fredriksson-2d", ORT, 16, 100, 100},
+		{"intro-mlp", ORT, 128, 100, 100},
+		{"silva-dcgan", ORT, 8, 6, 6},
 	} {
 		t.Run(c.name+"/"+string(c.engine), func(t *testing.T) {
 			gan, err := arch.Find(c.name, "")
@@ -45,6 +45,7 @@ func TestPublishedGANsTrain(t *testing.T) {
 				t.Fatal(err)
 			}
 			gan.Recipe.Batch = c.batch
+			data := examplesFor(t, gan)
 			begun := tinyModel(t, gan).State
 			first := trained(t, gan, data, c.engine)
 			losses := steps(t, first, c.repeat)
@@ -69,7 +70,7 @@ func TestPublishedGANsTrain(t *testing.T) {
 	}
 }
 
-func trained(t *testing.T, gan arch.GAN, data *dataset.Images, e Engine) *Trainer {
+func trained(t *testing.T, gan arch.GAN, data Examples, e Engine) *Trainer {
 	t.Helper()
 	trainer, err := NewTrainer(tinyModel(t, gan), data, Options{Engine: e})
 	if err != nil {

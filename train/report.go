@@ -1,7 +1,6 @@
 package train
 
 import (
-	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -11,7 +10,6 @@ import (
 
 	"github.com/gantrain/gantrain/internal/safefile"
 	"github.com/gantrain/gantrain/runtime"
-	"github.com/gantrain/gantrain/train/dataset"
 	"github.com/gantrain/gantrain/train/op"
 )
 
@@ -49,7 +47,7 @@ type Data struct {
 	Folder  string `json:"folder,omitempty"` // one's own data
 	Licence string `json:"licence,omitempty"`
 	Images  int    `json:"images"`
-	SHA256  string `json:"sha256"`                  // of the pixels
+	SHA256  string `json:"sha256"`                  // of the pixels or points
 	Labels  string `json:"labels_sha256,omitempty"` // where the GAN takes labels
 }
 
@@ -61,19 +59,16 @@ type Versions struct {
 	Compute  string `json:"compute"` // what computes the steps: "ONNX Runtime 1.24.4 (cpu)", or the tape's BLAS
 }
 
-func newReport(m *Model, data *dataset.Images, goal int, source string, e Engine) Report {
+func newReport(m *Model, data Examples, goal int, source string, e Engine) Report {
 	if e == "" {
 		e = ORT
 	}
+	name, licence := data.About()
 	return Report{
 		Status: Running, GAN: m.GAN.Name, Variant: m.GAN.Variant, Arguments: m.Arguments,
 		Seed: m.Seed, Engine: e, Goal: goal,
-		Data: Data{Name: data.Name, Folder: source, Licence: data.Licence, Images: data.Len(), SHA256: sum(data), Labels: labelSum(m.GAN, data)},
+		Data: Data{Name: name, Folder: source, Licence: licence, Images: data.Len(), SHA256: data.Sum(), Labels: labelSum(m.GAN, data)},
 	}
-}
-
-func sum(data *dataset.Images) string {
-	return fmt.Sprintf("%x", sha256.Sum256(data.Pixels))
 }
 
 // versions are known once an engine has compiled a step.
@@ -130,13 +125,13 @@ func (r Report) write(folder string) error {
 }
 
 // check holds a checkpoint and the data against what the run began with.
-func (r Report) check(m *Model, data *dataset.Images) error {
+func (r Report) check(m *Model, data Examples) error {
 	switch {
 	case m.GAN.Name != r.GAN || m.Seed != r.Seed:
 		return fmt.Errorf("its checkpoint is of %s, seed %d; run.json says %s, seed %d", m.GAN.Name, m.Seed, r.GAN, r.Seed)
 	case r.Engine != ORT && r.Engine != Tape:
 		return fmt.Errorf("it was trained on engine %q, want %q or %q", r.Engine, ORT, Tape)
-	case data.Len() == r.Data.Images && sum(data) != r.Data.SHA256:
+	case data.Len() == r.Data.Images && data.Sum() != r.Data.SHA256:
 		return fmt.Errorf("it was trained on other images of %s than there are now", r.Data.Name)
 	case data.Len() == r.Data.Images && labelSum(m.GAN, data) != r.Data.Labels:
 		return fmt.Errorf("it was trained on other labels of %s than there are now", r.Data.Name)

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
-	"github.com/gantrain/gantrain/train/arch"
-	"github.com/gantrain/gantrain/train/dataset"
 	"github.com/gantrain/gantrain/train/engine"
 	"github.com/gantrain/gantrain/train/record"
 )
@@ -17,17 +17,17 @@ import (
 // Run is a training run in a folder of its own:
 //
 //	run.json            what was asked, on what data, how far it came
-//	generator.onnx      newest; discriminator.onnx beside it
+//	generator.onnx      newest; discriminator.onnx beside it, and, where generator.onnx
+//	                    has running averages for weights, generator-plain.onnx
 //	checkpoints/        the newest two, and those that the recipe keeps
 //	samples/            grids from fixed latent vectors; real.png from the data
 //	losses.csv, losses.png
 type Run struct {
 	Folder string
-	// OnStep, if not nil, is called after each step with the losses of its
-	// updates.
-	OnStep func(step int, losses []float64)
-	// Largest is how far each exported model departs from its graph.
-	Largest map[arch.Role]float64
+	// OnStep, if not nil, is called after each step with its losses and the rest
+	// of what LossNames names.
+	OnStep   func(step int, losses []float64)
+	Exported []Exported // by the newest checkpoint
 	// Notes say what its user may not expect of a run: that it has to do without
 	// ONNX Runtime, or that it won't end as one that was never stopped.
 	Notes []string
@@ -40,12 +40,18 @@ type Run struct {
 	saved   time.Time // when the last checkpoint was written
 }
 
+// Exported is a model that a run has written.
+type Exported struct {
+	Path    string
+	Largest float64 // difference from the graph that it came from
+}
+
 // NewRun starts a run in a new or empty folder: it writes down what was asked,
 // the first checkpoint, and the untrained models, so that nothing that could
 // keep the trained ones from being exported shows only hours later. goal is
 // the number of steps, source the folder that the data came from, empty for
 // the data set of that name.
-func NewRun(ctx context.Context, folder string, m *Model, data *dataset.Images, goal int, source string, o Options) (*Run, error) {
+func NewRun(ctx context.Context, folder string, m *Model, data Examples, goal int, source string, o Options) (*Run, error) {
 	o, missing := o.Choose(ctx)
 	t, err := NewTrainer(m, data, o)
 	if err != nil {
@@ -116,9 +122,13 @@ func (r *Run) start(ctx context.Context) error {
 	if r.losses, err = record.Create(r.Path("losses.csv"), r.LossNames()); err != nil {
 		return err
 	}
-	g := r.Model().GAN
-	if err := record.Grid(r.Path("samples", "real.png"), r.trainer.RealImages(), g.Grid.Columns, g.Min, g.Max, g.Grid.Inverted); err != nil {
+	if err := r.grid(r.Path("samples", "real.png"), r.trainer.RealImages()); err != nil {
 		return errors.Join(err, r.losses.Close())
+	}
+	if r.sampled(0) {
+		if err := r.sample(); err != nil {
+			return errors.Join(err, r.losses.Close())
+		}
 	}
 	if err := r.save(ctx); err != nil {
 		return errors.Join(err, r.losses.Close())
@@ -129,7 +139,7 @@ func (r *Run) start(ctx context.Context) error {
 // OpenRun goes on with a run from its newest checkpoint, on the data that
 // [Report] says it was trained on. Without another one in the options it stays
 // on its engine and provider, since others round otherwise.
-func OpenRun(ctx context.Context, folder string, data *dataset.Images, o Options) (*Run, error) {
+func OpenRun(ctx context.Context, folder string, data Examples, o Options) (*Run, error) {
 	report, err := ReadReport(folder)
 	if err != nil {
 		return nil, err
@@ -169,7 +179,14 @@ func (r *Run) reopen(ctx context.Context) error {
 	if err := record.Truncate(r.Path("losses.csv"), r.Model().Step); err != nil {
 		return err
 	}
-	var err error
+	table, err := record.ReadLosses(r.Path("losses.csv"))
+	if err != nil {
+		return err
+	}
+	if !slices.Equal(table.Columns, r.LossNames()) {
+		return fmt.Errorf("train: %s: its columns are %v, a step gives %v: the run was begun by another version, which can go on with it; this one can export it",
+			r.Path("losses.csv"), table.Columns, r.LossNames())
+	}
 	r.losses, err = record.Open(r.Path("losses.csv"))
 	return err
 }
@@ -188,29 +205,17 @@ func LatestModel(folder string) (*Model, error) {
 	return m, err
 }
 
-// lossColumns names the loss of each update after the network that it trains:
-// d_loss, g_loss, and g_loss2 for a second one.
-func lossColumns(r arch.Recipe) []string {
-	var names []string
-	count := map[arch.Role]int{}
-	for _, u := range r.Updates {
-		count[u.Trains]++
-		name := string(u.Trains[0]) + "_loss"
-		if count[u.Trains] > 1 {
-			name += fmt.Sprint(count[u.Trains])
-		}
-		names = append(names, name)
-	}
-	return names
-}
-
 // Path is a file in the run's folder.
 func (r *Run) Path(parts ...string) string {
 	return filepath.Join(append([]string{r.Folder}, parts...)...)
 }
 
-// LastSamples is the picture of samples that belongs to the last step.
+// LastSamples is the picture of samples that belongs to the last step, empty
+// where samples are no pictures.
 func (r *Run) LastSamples() string {
+	if !r.Model().GAN.Image.Picture() {
+		return ""
+	}
 	return r.Path("samples", fmt.Sprintf("step-%09d.png", r.Model().Step))
 }
 
@@ -224,8 +229,8 @@ func (r *Run) NotExported() string { return r.report.NotExported }
 // later.
 func (r *Run) Model() *Model { return r.trainer.Model }
 
-// LossNames names the losses of a step, as the columns of losses.csv.
-func (r *Run) LossNames() []string { return lossColumns(r.Model().GAN.Recipe) }
+// LossNames names what is recorded of a step: the columns of losses.csv.
+func (r *Run) LossNames() []string { return r.trainer.Columns() }
 
 // Goal is the step at which the run ends.
 func (r *Run) Goal() int { return r.report.Goal }
@@ -246,7 +251,8 @@ func (r *Run) Train(ctx context.Context) error {
 		if err := r.losses.Append(m.Step, losses...); err != nil {
 			return r.failed(err)
 		}
-		r.report.Losses = losses
+		updates := slices.Clone(losses[:len(m.GAN.Recipe.Updates)])
+		r.report.Losses = slices.DeleteFunc(updates, math.IsNaN) // JSON has none
 		if r.OnStep != nil {
 			r.OnStep(m.Step, losses)
 		}

@@ -2,10 +2,12 @@ package train
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"gorgonia.org/tensor"
@@ -27,7 +29,7 @@ func TestARunLeavesWhatItPromises(t *testing.T) {
 	var steps []int
 	r.OnStep = func(step int, losses []float64) {
 		steps = append(steps, step)
-		if len(losses) != 2 {
+		if len(losses) != len(tinyColumns) {
 			t.Errorf("step %d: losses %v", step, losses)
 		}
 	}
@@ -48,7 +50,7 @@ func TestARunLeavesWhatItPromises(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"d_loss", "g_loss"}, table.Columns); diff != "" || len(table.Steps) != tinyGoal {
+	if diff := cmp.Diff(tinyColumns, table.Columns); diff != "" || len(table.Steps) != tinyGoal {
 		t.Errorf("%d losses; columns (-want +got):\n%s", len(table.Steps), diff)
 	}
 	report, err := ReadReport(r.Folder)
@@ -58,10 +60,63 @@ func TestARunLeavesWhatItPromises(t *testing.T) {
 	last := []float64{table.Values[0][tinyGoal-1], table.Values[1][tinyGoal-1]}
 	wanted := Report{
 		Status: Finished, GAN: "tiny", Seed: 1, Engine: ORT, Provider: runtime.CPU, Goal: tinyGoal, Step: tinyGoal, Losses: last,
-		Data: Data{Name: "noise", Images: tinyImages, SHA256: sum(noiseImages(tinyImages))}, Versions: versions(ORT, runtime.CPU),
+		Data: Data{Name: "noise", Images: tinyImages, SHA256: noiseImages(tinyImages).Sum()}, Versions: versions(ORT, runtime.CPU),
 	}
 	if diff := cmp.Diff(wanted, report, cmp.Comparer(func(a, b float64) bool { return float32(a) == float32(b) })); diff != "" {
 		t.Errorf("report (-want +got):\n%s", diff)
+	}
+}
+
+// Samples at steps come without a checkpoint; the last step has one.
+func TestSamplesEverySoManySteps(t *testing.T) {
+	r := newTinyRun(t, tiny(func(g *arch.GAN) { g.Grid.Steps, g.Grid.Start = 4, true }))
+	r.saved = r.saved.Add(time.Hour)
+	trainToEnd(t, r)
+	var got []string
+	for _, name := range names(files(t, r.Folder)) {
+		if strings.HasPrefix(name, "samples/") || strings.HasPrefix(name, "checkpoints/") {
+			got = append(got, name)
+		}
+	}
+	want := []string{
+		"checkpoints/step-000000000.safetensors", "checkpoints/step-000000011.safetensors", "samples/real.png",
+		"samples/step-000000000.png", "samples/step-000000004.png", "samples/step-000000008.png", "samples/step-000000011.png",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
+	}
+}
+
+// A GAN of points trains like any other and leaves no pictures of them.
+func TestPointsTrain(t *testing.T) {
+	gan, err := arch.Find("fredriksson-2d", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range []Engine{ORT, Tape} {
+		r, err := NewRun(t.Context(), filepath.Join(t.TempDir(), "run"), tinyModel(t, gan), points(40), 5, "", Options{Engine: e})
+		if err != nil {
+			t.Fatal(err)
+		}
+		trainToEnd(t, r)
+		want := []string{
+			"checkpoints/step-000000000.safetensors", "checkpoints/step-000000005.safetensors",
+			"discriminator.onnx", "generator.onnx", "losses.csv", "losses.png", "run.json",
+		}
+		if diff := cmp.Diff(want, names(files(t, r.Folder))); diff != "" {
+			t.Errorf("%s: files (-want +got):\n%s", e, diff)
+		}
+		if r.LastSamples() != "" {
+			t.Errorf("%s: the last samples are in %s", e, r.LastSamples())
+		}
+	}
+}
+
+func TestInner(t *testing.T) {
+	pictures := tensor.New(tensor.WithShape(2, 1, 4, 5), tensor.WithBacking(tensor.Range(tensor.Float32, 0, 40)))
+	got := inner(pictures, 1)
+	if diff := cmp.Diff([]float32{6, 7, 8, 11, 12, 13, 26, 27, 28, 31, 32, 33}, floats(got)); diff != "" || fmt.Sprint(got.Shape()) != "(2, 1, 2, 3)" {
+		t.Errorf("shape %v; values (-want +got):\n%s", got.Shape(), diff)
 	}
 }
 
@@ -81,6 +136,9 @@ func TestRecipesKeepTheirCheckpoints(t *testing.T) {
 		t.Errorf("checkpoints (-want +got):\n%s", diff)
 	}
 }
+
+// tinyColumns are those of a discriminator's and a generator's update.
+var tinyColumns = []string{"d_loss", "g_loss", "d_loss_real", "d_loss_fake", "d_accuracy", "d_real", "d_fake"}
 
 func TestLossColumns(t *testing.T) {
 	r := arch.Recipe{Updates: []arch.Update{{Trains: arch.Discriminator}, {Trains: arch.Generator}, {Trains: arch.Generator}, {Trains: arch.Discriminator}}}

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"gorgonia.org/tensor"
+
 	"github.com/gantrain/gantrain/runtime"
 	"github.com/gantrain/gantrain/train/arch"
 	"github.com/gantrain/gantrain/train/record"
@@ -20,26 +22,27 @@ const restBetween = 30 * time.Second
 
 // keep writes what is due after a step.
 func (r *Run) keep(ctx context.Context) error {
-	m, perEpoch := r.Model(), r.StepsPerEpoch()
-	switch {
-	case m.Step == r.report.Goal: // finish does
+	m := r.Model()
+	if m.Step == r.report.Goal { // finish does
 		return nil
-	case r.sampled(m.Step):
+	}
+	sampled := r.sampled(m.Step)
+	if sampled {
 		if err := r.sample(); err != nil {
 			return err
 		}
-		return r.save(ctx)
-	case m.Step%perEpoch == 0 && time.Since(r.saved) > restBetween, time.Since(r.saved) > saveEvery:
+	}
+	// Samples between the ends of epochs are too many to save at each.
+	due := sampled && m.GAN.Grid.Steps == 0
+	rested := m.Step%r.StepsPerEpoch() == 0 && time.Since(r.saved) > restBetween
+	if due || rested || time.Since(r.saved) > saveEvery {
 		return r.save(ctx)
 	}
 	return nil
 }
 
 // sampled reports whether the recipe wants a grid at a step.
-func (r *Run) sampled(step int) bool {
-	perEpoch := r.StepsPerEpoch()
-	return step > 0 && step%perEpoch == 0 && r.Model().GAN.Grid.Due(step/perEpoch)
-}
+func (r *Run) sampled(step int) bool { return r.Model().GAN.Grid.Due(step, r.StepsPerEpoch()) }
 
 // settle brings the model's state up to date and refuses one that has diverged.
 func (r *Run) settle() error {
@@ -61,8 +64,31 @@ func (r *Run) sample() error {
 	if err != nil {
 		return err
 	}
-	g := r.Model().GAN
-	return record.Grid(r.LastSamples(), images, g.Grid.Columns, g.Min, g.Max, g.Grid.Inverted)
+	return r.grid(r.LastSamples(), images)
+}
+
+// grid writes examples as pictures, where they are some.
+func (r *Run) grid(path string, examples *tensor.Dense) error {
+	gan := r.Model().GAN
+	if !gan.Image.Picture() {
+		return nil
+	}
+	return record.Grid(path, inner(examples, gan.Grid.Border), gan.Grid.Columns, gan.Min, gan.Max, gan.Grid.Inverted)
+}
+
+// inner leaves out some pixels at each edge of pictures [N, C, H, W].
+func inner(pictures *tensor.Dense, border int) *tensor.Dense {
+	if border == 0 {
+		return pictures
+	}
+	s := pictures.Shape()
+	h, w := s[2]-2*border, s[3]-2*border
+	out := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(s[0], s[1], h, w))
+	for row := range s[0] * s[1] * h {
+		plane, y := row/h, row%h
+		copy(floats(out)[row*w:(row+1)*w], floats(pictures)[(plane*s[2]+border+y)*s[3]+border:])
+	}
+	return out
 }
 
 // save writes a checkpoint, the models, the plot and the report, and removes
@@ -122,16 +148,30 @@ func (r *Run) export(ctx context.Context) error {
 	// It is the file that is compared, which a GPU would round otherwise.
 	o := r.options.Runtime
 	o.Provider = runtime.CPU
-	r.Largest = map[arch.Role]float64{}
-	for _, role := range []arch.Role{arch.Generator, arch.Discriminator} {
+	m := r.Model()
+	files := []modelFile{{"generator.onnx", m, arch.Generator}, {"discriminator.onnx", m, arch.Discriminator}}
+	if m.averaged() {
+		plain := *m
+		plain.Plain = true
+		files = append(files, modelFile{"generator-plain.onnx", &plain, arch.Generator})
+	}
+	r.Exported = nil
+	for _, f := range files {
 		// An interrupted run exports all the same.
-		report, err := r.Model().Export(context.WithoutCancel(ctx), role, r.Path(string(role)+".onnx"), o)
+		report, err := f.model.Export(context.WithoutCancel(ctx), f.role, r.Path(f.name), o)
 		if err != nil {
 			return err
 		}
-		r.Largest[role] = report.Largest()
+		r.Exported = append(r.Exported, Exported{r.Path(f.name), report.Largest()})
 	}
 	return nil
+}
+
+// modelFile is a file that a run exports.
+type modelFile struct {
+	name  string
+	model *Model
+	role  arch.Role
 }
 
 // finish ends the run for now.

@@ -29,6 +29,11 @@ func NewState(gan arch.GAN, seed uint64) (engine.State, error) {
 		}
 		maps.Copy(state, values)
 	}
+	for name, v := range state {
+		if average, ok := state[averageName(name)]; ok {
+			copy(average.Data().([]float32), v.Data().([]float32))
+		}
+	}
 	return state, nil
 }
 
@@ -47,6 +52,9 @@ func shapes(gan arch.GAN) (map[string][]int, error) {
 				if !param.Statistics {
 					m, v := momentNames(name)
 					out[m], out[v] = param.Shape, param.Shape
+				}
+				if p.role == arch.Generator && gan.Recipe.EMA > 0 {
+					out[averageName(name)] = param.Shape
 				}
 			}
 		}

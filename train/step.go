@@ -17,6 +17,9 @@ import (
 type Plan struct {
 	engine.Step
 	Feeds []FeedSpec
+	// Columns name what a step gives: the loss of each update (see lossColumns),
+	// then reports.
+	Columns []string
 }
 
 // FeedSpec describes an input of a step that is not state.
@@ -25,9 +28,10 @@ type FeedSpec struct {
 	Shape tensor.Shape // () for a rate
 	Kind  FeedKind
 	// Noise is the recipe's number of the latent vectors, and of the classes asked
-	// for with them, Rate the share that a mask drops, Update the number of the
-	// update whose learning rate this is.
+	// for with them, Real that of the real examples, Rate the share that a mask
+	// drops, Update the number of the update whose learning rate or share this is.
 	Noise  int
+	Real   int
 	Rate   float64
 	Update int
 }
@@ -36,11 +40,12 @@ type FeedSpec struct {
 type FeedKind int
 
 const (
-	RealImages   FeedKind = iota // [N, C, H, W], scaled to the GAN's range
+	RealImages   FeedKind = iota // [N, C, H, W], scaled to the GAN's range; [N, values] where it has no pictures
 	Noise                        // latent vectors [N, latent]
 	DropoutMask                  // uint8, 1 keeps
 	LearningRate                 // of one update, bias correction included
-	RealLabels                   // int64 [N, 1], the classes of the real images
+	AverageShare                 // of the new weights in their running average, after one update
+	RealLabels                   // int64 [N, 1], the classes of the real examples
 	FakeLabels                   // int64 [N, 1], the classes asked for with latent vectors
 )
 
@@ -55,10 +60,10 @@ func (k FeedKind) dtype(floats tensor.Dtype) tensor.Dtype {
 	return floats
 }
 
-// NewPlan builds the graphs of a GAN's step for a number of real images, which
-// is less than the recipe's batch in the last step of a shuffled epoch.
+// NewPlan builds the graphs of a GAN's step for a number of real images in an
+// update, which is less than the recipe's batch in the last step of an epoch.
 func NewPlan(gan arch.GAN, real int, dt tensor.Dtype) (*Plan, error) {
-	b := &planner{gan: gan, real: real, dt: dt, fed: map[string]bool{}}
+	b := &planner{gan: gan, real: real, dt: dt, fed: map[string]bool{}, said: map[string]bool{}}
 	b.plan.Simultaneous = gan.Recipe.Simultaneous
 	for i, u := range gan.Recipe.Updates {
 		update, err := b.update(i, u)
@@ -66,6 +71,12 @@ func NewPlan(gan arch.GAN, real int, dt tensor.Dtype) (*Plan, error) {
 			return nil, fmt.Errorf("train: %s: update %d (%s): %w", gan.Name, i+1, u.Trains, err)
 		}
 		b.plan.Updates = append(b.plan.Updates, update)
+	}
+	b.plan.Columns = lossColumns(gan.Recipe)
+	for _, u := range b.plan.Updates {
+		for _, p := range u.Report {
+			b.plan.Columns = append(b.plan.Columns, p.Name)
+		}
 	}
 	return &b.plan, nil
 }
@@ -76,6 +87,7 @@ type planner struct {
 	dt   tensor.Dtype
 	plan Plan
 	fed  map[string]bool // names that stand in plan.Feeds
+	said map[string]bool // names of reports
 }
 
 // graph is one update under construction.
@@ -87,6 +99,23 @@ type graph struct {
 	inputs []export.Port
 	gen    *nn.Net
 	disc   *nn.Net
+	judged []judged
+}
+
+// shown is a batch that the discriminator sees in one pass.
+type shown struct {
+	pass     string
+	examples *gorgonia.Node
+	labels   []*gorgonia.Node // where there are classes
+	targets  []op.Target
+}
+
+// judged is what the discriminator made of a batch: real examples, generated
+// ones, or both joined, each with its target.
+type judged struct {
+	pass    string
+	out     nn.Output
+	targets []op.Target
 }
 
 func (b *planner) update(index int, u arch.Update) (engine.Update, error) {
@@ -106,6 +135,11 @@ func (b *planner) update(index int, u arch.Update) (engine.Update, error) {
 	if u.Trains == arch.Discriminator {
 		trained = g.disc
 	}
+	if u.Minimax {
+		if loss, err = gorgonia.Mul(loss, minus(g.dt)); err != nil {
+			return engine.Update{}, err
+		}
+	}
 	updated, err := g.adam(loss, trained.Weights())
 	if err != nil {
 		return engine.Update{}, err
@@ -121,7 +155,18 @@ func (b *planner) update(index int, u arch.Update) (engine.Update, error) {
 			updated = append(updated, export.Port{Name: p.Name, Node: p.Node})
 		}
 	}
-	return engine.Update{Name: string(u.Trains), Inputs: g.inputs, Loss: loss, New: updated}, nil
+	if u.Trains == arch.Generator && b.gan.Recipe.EMA > 0 {
+		averages, err := g.average(updated)
+		if err != nil {
+			return engine.Update{}, err
+		}
+		updated = append(updated, averages...)
+	}
+	report, err := g.report() // after the gradient, to which it does not belong
+	if err != nil {
+		return engine.Update{}, err
+	}
+	return engine.Update{Name: string(u.Trains), Inputs: g.inputs, Loss: loss, Report: report, New: updated}, nil
 }
 
 func (g *graph) net(role arch.Role, net arch.Network) (*nn.Net, error) {
@@ -152,12 +197,20 @@ func (g *graph) feed(spec FeedSpec) *gorgonia.Node {
 	return n
 }
 
-// shown is a batch that the discriminator sees in one pass.
-type shown struct {
-	pass    string
-	images  *gorgonia.Node
-	labels  []*gorgonia.Node // where there are classes
-	targets []op.Target
+// realName is what the real examples of a number are fed as.
+func realName(number int) string {
+	if number == 0 {
+		return "real"
+	}
+	return fmt.Sprint("real/", number)
+}
+
+// minus is the constant -1.
+func minus(dt tensor.Dtype) *gorgonia.Node {
+	if dt == tensor.Float64 {
+		return gorgonia.NewConstant(-1.0)
+	}
+	return gorgonia.NewConstant(float32(-1))
 }
 
 // loss runs the networks and returns the loss of the one being trained.
@@ -172,11 +225,11 @@ func (g *graph) loss() (*gorgonia.Node, error) {
 		batches = append(batches, fake)
 	}
 	if u.Trains == arch.Discriminator && u.Only != arch.Fake {
-		batches = append([]shown{g.realImages()}, batches...)
+		batches = append([]shown{g.realExamples()}, batches...)
 	}
 	if u.Joined {
 		real, fake := batches[0], batches[1]
-		both, err := op.Concat(0, real.images, fake.images)
+		both, err := op.Concat(0, real.examples, fake.examples)
 		if err != nil {
 			return nil, err
 		}
@@ -205,20 +258,22 @@ func (g *graph) share(n int) (int, string) {
 	return n, ""
 }
 
-func (g *graph) realImages() shown {
+func (g *graph) realExamples() shown {
+	number := g.recipe.Real
 	n, part := g.share(g.real)
+	name := realName(number) + part
 	s := shown{pass: "real", targets: []op.Target{{Rows: n, Label: g.recipe.RealLabel}}}
-	s.images = g.feed(FeedSpec{Name: "real" + part, Kind: RealImages, Shape: append(tensor.Shape{n}, g.gan.Image...)})
+	s.examples = g.feed(FeedSpec{Name: name, Kind: RealImages, Real: number, Shape: append(tensor.Shape{n}, g.gan.Image...)})
 	if g.gan.Discriminator.Conditional() {
-		s.labels = append(s.labels, g.feed(FeedSpec{Name: "label/real" + part, Kind: RealLabels, Shape: tensor.Shape{n, 1}}))
+		s.labels = append(s.labels, g.feed(FeedSpec{Name: "label/" + name, Kind: RealLabels, Real: number, Shape: tensor.Shape{n, 1}}))
 	}
 	return s
 }
 
-// generated makes images of the update's noise.
+// generated makes examples of the update's noise.
 func (g *graph) generated() (shown, error) {
 	number := g.recipe.Noise
-	n, part := g.share(g.gan.Recipe.Batch)
+	n, part := g.share(g.gan.Recipe.Latents(g.real))
 	s := shown{pass: "fake", targets: []op.Target{{Rows: n, Label: g.recipe.FakeLabel}}}
 	z := g.feed(FeedSpec{
 		Name: fmt.Sprint("noise/", number, part), Kind: Noise, Noise: number, Shape: tensor.Shape{n, g.gan.Latent.Size},
@@ -235,31 +290,34 @@ func (g *graph) generated() (shown, error) {
 	} else {
 		out, err = g.gen.Train(z, g.masks("latent"), s.labels...)
 	}
-	s.images = out.Node
+	s.examples = out.Node
 	return s, err
 }
 
 // judge runs the discriminator on a batch and returns the loss against its
 // targets.
 func (g *graph) judge(b shown) (*gorgonia.Node, error) {
-	out, err := g.disc.Train(b.images, g.masks(b.pass), b.labels...)
+	out, err := g.disc.Train(b.examples, g.masks(b.pass), b.labels...)
 	if err != nil {
 		return nil, err
 	}
-	targets := b.targets
+	g.judged = append(g.judged, judged{b.pass, out, b.targets})
+	return g.cost(out, b.targets...)
+}
+
+// cost is the loss of what the discriminator made of a batch.
+func (g *graph) cost(out nn.Output, targets ...op.Target) (*gorgonia.Node, error) {
 	if g.recipe.Epsilon == 0 {
 		return op.SigmoidCrossEntropy(out.Logit, targets...)
 	}
-	if len(targets) > 1 || targets[0].Label != 0 && targets[0].Label != 1 {
-		return nil, fmt.Errorf("a loss with an epsilon takes separate passes and labels of 0 and 1")
-	}
 	p := out.Node
 	if p == out.Logit {
+		var err error
 		if p, err = op.Sigmoid(p); err != nil {
 			return nil, err
 		}
 	}
-	return op.LogLoss(p, targets[0].Label == 1, g.recipe.Epsilon)
+	return op.LogLoss(p, g.recipe.Epsilon, targets...)
 }
 
 // masks feeds the dropout masks of one pass through a network. In a
@@ -301,5 +359,32 @@ func (g *graph) adam(loss *gorgonia.Node, weights []nn.Param) ([]export.Port, er
 	return out, nil
 }
 
+// average moves the running averages of the generator's weights and statistics
+// towards their new values.
+func (g *graph) average(updated []export.Port) ([]export.Port, error) {
+	share := g.feed(FeedSpec{Name: fmt.Sprintf("share/%d", g.index), Kind: AverageShare, Update: g.index})
+	var out []export.Port
+	for _, p := range append(g.gen.Weights(), g.gen.Statistics()...) {
+		now := p.Node
+		for _, u := range updated {
+			if u.Name == p.Name {
+				now = u.Node
+			}
+		}
+		name := averageName(p.Name)
+		old := nn.Input(g.ExprGraph, name, g.dt, now.Shape()...)
+		g.inputs = append(g.inputs, export.Port{Name: name, Node: old})
+		average, err := op.Towards(old, now, share)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		out = append(out, export.Port{Name: name, Node: average})
+	}
+	return out, nil
+}
+
 // momentNames are the names of Adam's moments of a weight in the state.
 func momentNames(weight string) (m, v string) { return weight + "/m", weight + "/v" }
+
+// averageName is the name of a parameter's running average in the state.
+func averageName(param string) string { return param + "/average" }

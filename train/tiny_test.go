@@ -56,17 +56,58 @@ func simultaneous(gan *arch.GAN) {
 	gan.Recipe.Updates[1].Noise = 0
 }
 
+func average(gan *arch.GAN) { gan.Recipe.EMA = 0.999 }
+
+// phases trains the discriminator alone for two steps, then the generator.
+func phases(gan *arch.GAN) {
+	gan.Recipe.Phases = []arch.Phase{{Trains: arch.Discriminator, Steps: 2}, {Trains: arch.Generator, Steps: 2}}
+}
+
 // noiseImages is a data set of n pictures of the tiny GAN's size, and of its
 // classes in turn.
-func noiseImages(n int) *dataset.Images {
-	pixels, labels := make([]byte, n*64), make([]byte, n)
+func noiseImages(n int) *dataset.Images { return noiseOf(n, arch.Shape{1, 8, 8}) }
+
+// noiseOf is a data set of n pictures of a shape.
+func noiseOf(n int, shape arch.Shape) *dataset.Images {
+	pixels, labels := make([]byte, n*shape.Size()), make([]byte, n)
 	for i := range labels {
 		labels[i] = byte(i % tinyClasses)
 	}
 	for i := range pixels {
 		pixels[i] = byte(latent.Philox([2]uint64{1, 2}, [4]uint64{uint64(i), 0, 0, 0})[0])
 	}
-	return &dataset.Images{Name: "noise", Channels: 1, Height: 8, Width: 8, Pixels: pixels, Labels: labels}
+	return &dataset.Images{Name: "noise", Channels: shape[0], Height: shape[1], Width: shape[2], Pixels: pixels, Labels: labels}
+}
+
+// points is a data set that has no pictures: number i of them is at (i, i²).
+type points int
+
+func (n points) Len() int                      { return int(n) }
+func (n points) Shape() []int                  { return []int{2} }
+func (n points) Label(int) int                 { return -1 }
+func (n points) About() (name, licence string) { return "points", "" }
+func (n points) Sum() string                   { return "that of points" }
+
+func (n points) Scale(dst []float32, index []int, _, _ float64) {
+	for i, number := range index {
+		dst[2*i], dst[2*i+1] = float32(number), float32(number*number)
+	}
+}
+
+// examplesFor is MNIST where a GAN takes its pictures, else what has the shape.
+func examplesFor(t *testing.T, gan arch.GAN) Examples {
+	t.Helper()
+	if !gan.Image.Picture() {
+		return points(20)
+	}
+	if !slices.Equal(gan.Image, arch.Shape{1, 28, 28}) {
+		return noiseOf(150, gan.Image)
+	}
+	data, err := dataset.MNIST(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
 }
 
 // tinyModel is a model at step 0.
@@ -82,7 +123,12 @@ func tinyModel(t testing.TB, gan arch.GAN) *Model {
 // tinyTrainer trains a fresh model on n pictures.
 func tinyTrainer(t testing.TB, gan arch.GAN, n int) *Trainer {
 	t.Helper()
-	trainer, err := NewTrainer(tinyModel(t, gan), noiseImages(n), Options{Engine: Tape})
+	return tinyTrainerOn(t, gan, noiseImages(n))
+}
+
+func tinyTrainerOn(t testing.TB, gan arch.GAN, data Examples) *Trainer {
+	t.Helper()
+	trainer, err := NewTrainer(tinyModel(t, gan), data, Options{Engine: Tape})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"gorgonia.org/tensor"
 
@@ -20,24 +21,32 @@ import (
 // exactly as the one that wrote it would have.
 type Trainer struct {
 	Model *Model
-	data  *dataset.Images
+	data  Examples
 	o     Options
 
-	programs map[int]*program // by the number of real images
-	current  *program         // that has the newest state
-	ahead    *draft           // the next step's feed; nil where there is none
-	samples  *nn.Inference    // the generator at the grid's batch size
+	columns  []string
+	programs map[kind]*program
+	current  *program      // that has the newest state
+	ahead    *draft        // the next step's feed; nil where there is none
+	samples  *nn.Inference // the generator at the grid's batch size
 
-	// The order of an epoch's images, where they are shuffled. Only draw uses it,
-	// in one goroutine at a time.
+	// The order of an epoch's images, unless they are drawn with replacement. Only
+	// draw uses it, in one goroutine at a time.
 	order []int
 	epoch int
+}
+
+// kind tells steps apart that take programs of their own.
+type kind struct {
+	size  int       // real images in an update
+	alone arch.Role // that is trained; empty for both
 }
 
 // program is a plan, compiled.
 type program struct {
 	engine.Program
 	*feeder
+	columns []string // those of the trainer that a step gives
 }
 
 // draft is the feed of a step while a goroutine fills it.
@@ -45,6 +54,21 @@ type draft struct {
 	step int
 	feed engine.Feed
 	done chan struct{} // closed when feed is filled
+}
+
+// Examples are what a GAN learns from: pictures or points.
+type Examples interface {
+	Len() int
+	// Shape is that of one example: [channels, height, width], or [values].
+	Shape() []int
+	// Scale gathers the examples that index names into dst, in that order.
+	// Pixels are mapped to [lo, hi]; other values stay as they are.
+	Scale(dst []float32, index []int, lo, hi float64)
+	// Label is the class of an example, -1 where there are none.
+	Label(i int) int
+	About() (name, licence string)
+	// Sum is a checksum of the content.
+	Sum() string
 }
 
 // Options say what a model is trained on.
@@ -90,47 +114,64 @@ func (d *Diverged) Error() string {
 
 // NewTrainer prepares to train a model on data, which must have the size that
 // the GAN takes and make at least one batch.
-func NewTrainer(m *Model, data *dataset.Images, o Options) (*Trainer, error) {
+func NewTrainer(m *Model, data Examples, o Options) (*Trainer, error) {
 	if err := m.GAN.Check(); err != nil {
 		return nil, fmt.Errorf("train: %w", err)
 	}
-	if got := (arch.Shape{data.Channels, data.Height, data.Width}); fmt.Sprint(got) != fmt.Sprint(m.GAN.Image) {
-		return nil, fmt.Errorf("train: %s: images are %v, %s takes %v [channels height width]", data.Name, got, m.GAN.Name, m.GAN.Image)
+	name, _ := data.About()
+	if got := data.Shape(); !slices.Equal(got, m.GAN.Image) {
+		return nil, fmt.Errorf("train: %s: its examples are %v, %s takes %v", name, got, m.GAN.Name, m.GAN.Image)
 	}
 	if err := checkLabels(m.GAN, data); err != nil {
 		return nil, err
 	}
-	t := &Trainer{Model: m, data: data, o: o, programs: map[int]*program{}, epoch: -1}
+	t := &Trainer{Model: m, data: data, o: o, programs: map[kind]*program{}, epoch: -1}
 	if t.StepsPerEpoch() < 1 {
-		return nil, fmt.Errorf("train: %s: %d images make no batch of %d", data.Name, data.Len(), m.GAN.Recipe.Batch)
+		return nil, fmt.Errorf("train: %s: %d images make no batch of %d", name, data.Len(), m.GAN.Recipe.Batch*m.GAN.Recipe.Reals())
 	}
+	plan, err := NewPlan(m.GAN, t.size(0), tensor.Float32)
+	if err != nil {
+		return nil, err
+	}
+	t.columns = plan.Columns
 	return t, nil
 }
 
 // StepsPerEpoch is the number of steps that make an epoch over the data.
 func (t *Trainer) StepsPerEpoch() int { return t.Model.GAN.Recipe.StepsPerEpoch(t.data.Len()) }
 
-// Step performs the next step and returns the loss of each update. A loss that
-// is not finite is an error of type [*Diverged]; the model is then spoilt.
+// Columns name what Step returns: those of the [Plan] of a step that trains both
+// networks.
+func (t *Trainer) Columns() []string { return t.columns }
+
+// Step performs the next step and returns the loss of each update and what else
+// is recorded of it, NaN for what it doesn't compute since it trains one network
+// alone. A loss that is not finite is an error of type [*Diverged]; the model is
+// then spoilt.
 func (t *Trainer) Step() ([]float64, error) {
 	step := t.Model.Step
-	p, err := t.switchTo(context.Background(), t.size(step))
+	p, err := t.switchTo(context.Background(), t.kind(step))
 	if err != nil {
 		return nil, err
 	}
 	feed := t.feed(p, step)
 	t.fillAhead(step + 1)
-	losses, err := p.Run(feed)
+	values, err := p.Run(feed)
 	if err != nil {
 		return nil, fmt.Errorf("train: step %d: %w", step+1, err)
 	}
 	t.Model.Step++
+	losses := values[:len(p.gan.Recipe.Updates)]
 	for _, l := range losses {
 		if math.IsNaN(l) || math.IsInf(l, 0) {
-			return losses, &Diverged{t.Model.Step, losses}
+			return nil, &Diverged{t.Model.Step, losses}
 		}
 	}
-	return losses, nil
+	all := slices.Repeat([]float64{math.NaN()}, len(t.columns))
+	for i, name := range p.columns {
+		all[slices.Index(t.columns, name)] = values[i]
+	}
+	return all, nil
 }
 
 // feed returns what a step is fed with, filled ahead or now.
@@ -146,7 +187,7 @@ func (t *Trainer) feed(p *program, step int) engine.Feed {
 // fillAhead fills the feed of the next step while the engine runs this one. A
 // step of a size that nothing is compiled for yet has nothing to fill.
 func (t *Trainer) fillAhead(step int) {
-	p, ok := t.programs[t.size(step)]
+	p, ok := t.programs[t.kind(step)]
 	if !ok {
 		return
 	}
@@ -166,34 +207,39 @@ func (t *Trainer) wait() {
 	}
 }
 
-// size is the number of real images in a step.
+func (t *Trainer) kind(step int) kind { return kind{t.size(step), t.Model.GAN.Recipe.Phase(step)} }
+
+// size is the number of real images in an update of a step.
 func (t *Trainer) size(step int) int {
 	r := t.Model.GAN.Recipe
 	if r.Sampling == arch.Replacement {
 		return r.Batch
 	}
-	return min(r.Batch, t.data.Len()-step%t.StepsPerEpoch()*r.Batch)
+	left := t.data.Len() - step%t.StepsPerEpoch()*r.Batch*r.Reals()
+	return min(r.Batch, left/r.Reals())
 }
 
 // draw chooses the real images of a step.
 func (t *Trainer) draw(step int) []int {
 	r, seed := t.Model.GAN.Recipe, t.Model.Seed
 	if r.Sampling == arch.Replacement {
-		images := make([]int, r.Batch)
+		images := make([]int, r.Batch*r.Reals())
 		dataset.Draw(images, t.data.Len(), seed, orderStream, uint64(step))
 		return images
 	}
 	epoch, place := step/t.StepsPerEpoch(), step%t.StepsPerEpoch()
+	if r.Sampling == arch.Fixed {
+		epoch = 0
+	}
 	if t.epoch != epoch {
 		t.order, t.epoch = dataset.Permutation(t.data.Len(), seed, orderStream, uint64(epoch)), epoch
 	}
-	return t.order[place*r.Batch:][:t.size(step)]
+	return t.order[place*r.Batch*r.Reals():][:t.size(step)*r.Reals()]
 }
 
-// switchTo returns the program for a number of real images, with the newest
-// state in it.
-func (t *Trainer) switchTo(ctx context.Context, real int) (*program, error) {
-	p, ok := t.programs[real]
+// switchTo returns the program for a kind of step, with the newest state in it.
+func (t *Trainer) switchTo(ctx context.Context, k kind) (*program, error) {
+	p, ok := t.programs[k]
 	if ok && p == t.current {
 		return p, nil
 	}
@@ -201,7 +247,9 @@ func (t *Trainer) switchTo(ctx context.Context, real int) (*program, error) {
 		return nil, err
 	}
 	if !ok {
-		plan, err := NewPlan(t.Model.GAN, real, tensor.Float32)
+		gan := t.Model.GAN
+		gan.Recipe = gan.Recipe.Alone(k.alone)
+		plan, err := NewPlan(gan, k.size, tensor.Float32)
 		if err != nil {
 			return nil, err
 		}
@@ -209,8 +257,8 @@ func (t *Trainer) switchTo(ctx context.Context, real int) (*program, error) {
 		if err != nil {
 			return nil, err
 		}
-		p = &program{compiled, newFeeder(t.Model.GAN, t.data, t.Model.Seed, plan.Feeds, compiled.Rows)}
-		t.programs[real] = p
+		p = &program{compiled, newFeeder(gan, t.data, t.Model.Seed, plan.Feeds, compiled.Rows), plan.Columns}
+		t.programs[k] = p
 	}
 	t.current = p
 	return p, p.Load()
@@ -226,7 +274,7 @@ func (t *Trainer) compile(ctx context.Context, step engine.Step) (engine.Program
 
 // Prepare compiles the first step, so that what can't be run shows at once.
 func (t *Trainer) Prepare(ctx context.Context) error {
-	_, err := t.switchTo(ctx, t.size(t.Model.Step))
+	_, err := t.switchTo(ctx, t.kind(t.Model.Step))
 	return err
 }
 
@@ -238,7 +286,7 @@ func (t *Trainer) Store() error {
 	return t.current.Store()
 }
 
-// Samples makes the pictures of the GAN's grid with the weights of now, from
+// Samples makes the samples of the GAN's grid with the weights of now, from
 // the latent vectors of pictures 0, 1, ... of the seed: those that ganinfer
 // makes from the exported generator. Of a conditional one, picture i has class i
 // modulo their number and stands below picture i-1, so that a grid with a row
@@ -251,26 +299,32 @@ func (t *Trainer) Samples() (*tensor.Dense, error) {
 	}
 	if t.samples == nil {
 		var err error
-		if t.samples, err = nn.NewInference(arch.Generator, gan.Generator, t.Model.State, n); err != nil {
+		if t.samples, err = nn.NewInference(arch.Generator, gan.Generator, t.Model.weights(arch.Generator), n); err != nil {
 			return nil, err
 		}
 	}
 	z := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(n, gan.Latent.Size))
-	if !gan.Generator.Conditional() {
+	in := []*tensor.Dense{z}
+	if gan.Generator.Conditional() {
+		label := tensor.New(tensor.Of(tensor.Int64), tensor.WithShape(n, 1))
+		for cell := range n {
+			picture := cell%gan.Grid.Columns*gan.Grid.Rows + cell/gan.Grid.Columns
+			fillNoise(floats(z)[cell*gan.Latent.Size:][:gan.Latent.Size], gan.Latent, t.Model.Seed, pictureStream, uint64(picture))
+			labels(label)[cell] = int64(picture % gan.Classes)
+		}
+		in = append(in, label)
+	} else {
 		fillNoise(floats(z), gan.Latent, t.Model.Seed, pictureStream, 0)
-		return t.samples.Run(z)
 	}
-	label := tensor.New(tensor.Of(tensor.Int64), tensor.WithShape(n, 1))
-	for cell := range n {
-		picture := cell%gan.Grid.Columns*gan.Grid.Rows + cell/gan.Grid.Columns
-		fillNoise(floats(z)[cell*gan.Latent.Size:][:gan.Latent.Size], gan.Latent, t.Model.Seed, pictureStream, uint64(picture))
-		labels(label)[cell] = int64(picture % gan.Classes)
+	out, err := t.samples.Run(in...)
+	if err != nil {
+		return nil, err
 	}
-	return t.samples.Run(z, label)
+	return out[0], nil
 }
 
-// RealImages returns as many images of the data set as the grid has, scaled as
-// the networks see them.
+// RealImages returns as many examples of the data set as the grid has, scaled
+// as the networks see them.
 func (t *Trainer) RealImages() *tensor.Dense {
 	gan := t.Model.GAN
 	n := min(gan.Grid.Rows*gan.Grid.Columns, t.data.Len())

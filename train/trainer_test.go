@@ -46,6 +46,42 @@ func TestShuffledEpochs(t *testing.T) {
 	}
 }
 
+// Fixed batches are those of a shuffled epoch, the same in every one.
+func TestFixedBatches(t *testing.T) {
+	trainer := tinyTrainer(t, tiny(func(g *arch.GAN) { g.Recipe.Sampling = arch.Fixed }), 10)
+	shuffled := tinyTrainer(t, tiny(), 10)
+	for step := range 9 {
+		if diff := cmp.Diff(shuffled.draw(step%3), trainer.draw(step)); diff != "" {
+			t.Errorf("step %d (-want +got):\n%s", step, diff)
+		}
+	}
+}
+
+// With the last of fixed batches there are as few latent vectors, and no vector
+// is drawn for two steps.
+func TestLatentsOfFixedBatches(t *testing.T) {
+	gan, err := arch.Find("fredriksson-2d", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []float32
+	for step, size := range []int{32, 8, 32} {
+		plan, err := NewPlan(gan, size, tensor.Float32)
+		if err != nil {
+			t.Fatal(err)
+		}
+		z := newFeeder(gan, points(40), 1, plan.Feeds, nil).fill(step, make([]int, size))["noise/0"]
+		if diff := cmp.Diff([]int{size, 2}, []int(z.Shape())); diff != "" {
+			t.Errorf("step %d: noise (-want +got):\n%s", step, diff)
+		}
+		all = append(all, z.Data().([]float32)...)
+	}
+	slices.Sort(all)
+	if distinct := len(slices.Compact(all)); distinct != 144 {
+		t.Errorf("%d values of 144 are distinct", distinct)
+	}
+}
+
 // recorder keeps what a program is fed with, after the next feed was filled.
 type recorder struct {
 	engine.Program
@@ -90,11 +126,11 @@ func TestStepsAreFedTheirOwn(t *testing.T) {
 		trainer.Model.Step = 2 // a checkpoint's, whose batch is the short one
 		records := map[int]*recorder{}
 		for step := 2; step < 11; step++ {
-			p, err := trainer.switchTo(t.Context(), trainer.size(step))
+			size := trainer.size(step)
+			p, err := trainer.switchTo(t.Context(), trainer.kind(step))
 			if err != nil {
 				t.Fatal(err)
 			}
-			size := trainer.size(step)
 			if records[size] == nil {
 				records[size] = &recorder{Program: p.Program, trainer: trainer}
 				p.Program = records[size]
@@ -104,8 +140,8 @@ func TestStepsAreFedTheirOwn(t *testing.T) {
 				trainer.fillAhead(step + 2)
 			}
 			losses, err := trainer.Step()
-			if err != nil || len(losses) != 2 {
-				t.Fatalf("losses %v, error %v, want two", losses, err)
+			if err != nil || len(losses) != len(tinyColumns) {
+				t.Fatalf("losses %v, error %v", losses, err)
 			}
 			plan, err := NewPlan(gan, size, tensor.Float32)
 			if err != nil {
@@ -223,8 +259,8 @@ func TestTrainerRefusals(t *testing.T) {
 		data *dataset.Images
 		want string
 	}{
-		{tiny(), coloured, "train: noise: images are [3 8 8], tiny takes [1 8 8] [channels height width]"},
-		{tiny(), tall, "train: tall: images are [1 16 4], tiny takes [1 8 8] [channels height width]"},
+		{tiny(), coloured, "train: noise: its examples are [3 8 8], tiny takes [1 8 8]"},
+		{tiny(), tall, "train: tall: its examples are [1 16 4], tiny takes [1 8 8]"},
 		{tiny(replacement), noiseImages(3), "train: noise: 3 images make no batch of 4"},
 		{tiny(), noiseImages(0), "train: noise: 0 images make no batch of 4"},
 		{tiny(func(g *arch.GAN) { g.Recipe.Batch = 0 }), noiseImages(3), "train: tiny: recipe: batch of 0, want 1 to 65536"},

@@ -18,6 +18,7 @@ import (
 type exportOptions struct {
 	from, to string
 	network  arch.Role
+	plain    bool
 	step     bool
 	gan      string // in place of from
 	batch    int    // 0 leaves the recipe's
@@ -35,8 +36,9 @@ func newExport() *cli.Command {
 			"gantrain export runs/digits -o generator.onnx\n" +
 			"gantrain export --step --gan michelucci-dcgan --batch 64 -o step.onnx",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write the model to `FILE.onnx`", DefaultText: "NETWORK.onnx or step.onnx"},
+			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write the model to `FILE.onnx`", DefaultText: "NETWORK.onnx, generator-plain.onnx or step.onnx"},
 			&cli.StringFlag{Name: "network", Value: string(arch.Generator), Usage: "export the `NETWORK`: generator or discriminator"},
+			&cli.BoolFlag{Name: "plain", Usage: "export the generator's weights themselves, not their running average (see --ema)", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "step", Usage: "export a training step", DisableDefaultText: true},
 			&cli.StringFlag{Name: "gan", Usage: "export the step of the architecture `NAME` with its first weights, instead of a run's"},
 			&cli.IntFlag{Name: "batch", Usage: "export the step for `N` real images", DefaultText: "the recipe's"},
@@ -46,7 +48,7 @@ func newExport() *cli.Command {
 		Action: func(c *cli.Context) error {
 			o := exportOptions{
 				from: c.Args().First(), to: c.String("output"), network: arch.Role(c.String("network")),
-				step: c.Bool("step"), gan: c.String("gan"), batch: c.Int("batch"),
+				plain: c.Bool("plain"), step: c.Bool("step"), gan: c.String("gan"), batch: c.Int("batch"),
 				force: c.Bool("force"), runtime: libraryOptions(c), stdout: c.App.Writer,
 			}
 			if o.step {
@@ -64,8 +66,14 @@ func newExport() *cli.Command {
 				return command.Usage(c, "--network %s: want generator or discriminator%s", o.network,
 					nearest.Hint(string(o.network), []string{string(arch.Generator), string(arch.Discriminator)}))
 			}
+			if o.plain && o.network != arch.Generator {
+				return command.Usage(c, "--plain: only for the generator")
+			}
 			if o.to == "" {
 				o.to = string(o.network) + ".onnx"
+				if o.plain {
+					o.to = "generator-plain.onnx"
+				}
 			}
 			return export(c.Context, o)
 		},
@@ -89,9 +97,13 @@ func export(ctx context.Context, o exportOptions) error {
 	if err != nil {
 		return err
 	}
+	if o.plain && model.GAN.Recipe.EMA == 0 {
+		return fmt.Errorf("--plain: %s keeps no running average: its generator has no other weights", o.from)
+	}
 	if err := command.NewFile(o.to, o.force); err != nil {
 		return err
 	}
+	model.Plain = o.plain
 	report, err := model.Export(ctx, o.network, o.to, o.runtime)
 	if err != nil {
 		return err

@@ -18,6 +18,9 @@ func exportStep(c *cli.Context, o exportOptions) error {
 	if c.IsSet("network") {
 		return command.Usage(c, "--network: not with --step, which trains both")
 	}
+	if o.plain {
+		return command.Usage(c, "--plain: not with --step, which keeps both")
+	}
 	if _, err := batchOf(c); err != nil {
 		return err
 	}

@@ -27,7 +27,7 @@ func newList() *cli.Command {
 
 func list(w io.Writer) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "NAME\tIMAGES\tLATENT\tGENERATOR\tDISCRIMINATOR\tDOCUMENT")
+	fmt.Fprintln(table, "NAME\tDATA\tLATENT\tGENERATOR\tDISCRIMINATOR\tDOCUMENT")
 	for _, p := range arch.All() {
 		generator, err := count(p.Generator)
 		if err != nil {

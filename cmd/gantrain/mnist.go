@@ -86,10 +86,9 @@ func trainOptionsOf(c *cli.Context) (trainOptions, error) {
 	if err != nil {
 		return o, command.Usage(c, "%s", err)
 	}
-	if o.recipe, err = recipeOf(c); err != nil {
+	if o.gan, o.arguments, err = withRecipe(c, gan); err != nil {
 		return o, err
 	}
-	o.gan, o.arguments = o.recipe.apply(gan)
 	if o.out == "" {
 		o.out = filepath.Join("runs", gan.Name)
 	}

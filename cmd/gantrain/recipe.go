@@ -2,95 +2,178 @@ package main
 
 import (
 	"fmt"
+	"maps"
+	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/gantrain/gantrain/cmd/internal/command"
+	"github.com/gantrain/gantrain/internal/nearest"
 	"github.com/gantrain/gantrain/train"
 	"github.com/gantrain/gantrain/train/arch"
 )
 
-// recipeFlags change a recipe; what is not given stays as published.
-func recipeFlags() []cli.Flag {
-	return []cli.Flag{
-		&cli.IntFlag{Name: "epochs", Usage: "train for `N` passes over the data", DefaultText: "the recipe's"},
-		&cli.IntFlag{Name: "steps", Usage: "train for `N` steps, whatever the epochs", DefaultText: "as many as the epochs have"},
-		&cli.IntFlag{Name: "batch", Usage: "show `N` real images in a step", DefaultText: "the recipe's"},
-		&cli.Float64Flag{Name: "d-rate", Usage: "set the discriminator's learning `RATE`", DefaultText: "the recipe's"},
-		&cli.Float64Flag{Name: "g-rate", Usage: "set the generator's learning `RATE`", DefaultText: "the recipe's"},
-	}
+// setting is a flag that changes a recipe; what is not given stays as published.
+type setting struct {
+	flag cli.Flag
+	read reader
 }
 
-// recipe is what the flags change; 0 leaves the published value.
-type recipe struct {
-	epochs, steps, batch int
-	rates                map[arch.Role]float64
-}
+// reader returns the change that a flag asks for, or says what the flag wants.
+type reader func(c *cli.Context, name string) (change func(*arch.Recipe), want string)
 
-func recipeOf(c *cli.Context) (recipe, error) {
-	r := recipe{rates: map[arch.Role]float64{}}
-	for _, number := range []struct {
-		flag  string
-		field *int
-	}{{"epochs", &r.epochs}, {"steps", &r.steps}, {"batch", &r.batch}} {
-		*number.field = c.Int(number.flag)
-		if c.IsSet(number.flag) && *number.field < 1 {
-			return r, command.Usage(c, "--%s %d: want at least 1", number.flag, *number.field)
+// recipeSettings are in the order in which they change a recipe.
+func recipeSettings() []setting {
+	const published = "the recipe's"
+	above0 := func(x float64) bool { return x > 0 && x <= 1 }
+	below1 := func(x float64) bool { return x > 0 && x < 1 }
+	rate := func(role arch.Role) func(*arch.Recipe, float64) {
+		return func(r *arch.Recipe, rate float64) {
+			adam := r.Adam[role]
+			adam.Rate = rate
+			r.Adam = maps.Clone(r.Adam)
+			r.Adam[role] = adam
 		}
 	}
-	if r.batch > arch.MaxBatch {
-		return r, command.Usage(c, "--batch %d: want at most %d", r.batch, arch.MaxBatch)
+	repeat := func(role arch.Role) func(*arch.Recipe, int) {
+		return func(r *arch.Recipe, n int) { r.Repeat(role, n) }
 	}
-	for _, rate := range rateFlags {
-		if !c.IsSet(rate.flag) {
+	alone := func(role arch.Role) func(*arch.Recipe, int) {
+		return func(r *arch.Recipe, n int) { r.Phases = append(r.Phases, arch.Phase{Trains: role, Steps: n}) }
+	}
+	const wantRate = "a learning rate above 0, at most 1"
+	return []setting{
+		{
+			&cli.IntFlag{Name: "epochs", Usage: "train for `N` passes over the data", DefaultText: published},
+			integer(0, func(r *arch.Recipe, n int) { r.Epochs, r.Steps = n, 0 }),
+		}, {
+			&cli.IntFlag{Name: "steps", Usage: "train for `N` steps, whatever the epochs", DefaultText: "the recipe's, or as many as the epochs have"},
+			integer(0, func(r *arch.Recipe, n int) { r.Steps = n }),
+		}, {
+			&cli.IntFlag{Name: "batch", Usage: "show `N` real images in a step", DefaultText: published},
+			integer(arch.MaxBatch, func(r *arch.Recipe, n int) { r.Batch = n }),
+		}, {
+			&cli.Float64Flag{Name: "d-rate", Usage: "set the discriminator's learning `RATE`", DefaultText: published},
+			number(wantRate, above0, rate(arch.Discriminator)),
+		}, {
+			&cli.Float64Flag{Name: "g-rate", Usage: "set the generator's learning `RATE`", DefaultText: published},
+			number(wantRate, above0, rate(arch.Generator)),
+		}, {
+			&cli.StringFlag{Name: "g-loss", Usage: "make the generator lower `LOSS`: non-saturating is -log D(G(z)), minimax log(1 - D(G(z)))", DefaultText: published},
+			word("non-saturating", "minimax", (*arch.Recipe).SetMinimax),
+		}, {
+			&cli.Float64Flag{Name: "smooth", Usage: "show the discriminator real images with the `LABEL`, as 0.9", DefaultText: published},
+			number("a label above 0, at most 1", above0, (*arch.Recipe).Smooth),
+		}, {
+			&cli.StringFlag{Name: "order", Usage: "train the networks in `ORDER`: alternating, one after the other, or simultaneous, both from the weights before the step", DefaultText: published},
+			word("alternating", "simultaneous", (*arch.Recipe).SetSimultaneous),
+		}, {
+			&cli.IntFlag{Name: "d-steps", Usage: "train the discriminator `N` times in a step", DefaultText: published},
+			integer(maxRepeats, repeat(arch.Discriminator)),
+		}, {
+			&cli.IntFlag{Name: "g-steps", Usage: "train the generator `N` times in a step", DefaultText: published},
+			integer(maxRepeats, repeat(arch.Generator)),
+		}, {
+			&cli.IntFlag{Name: "d-alone", Usage: "train the discriminator alone for `N` steps, then the generator for --g-alone, and again", DefaultText: "both in each step"},
+			integer(arch.MaxPhase, alone(arch.Discriminator)),
+		}, {
+			&cli.IntFlag{Name: "g-alone", Usage: "train the generator alone for `N` steps after --d-alone", DefaultText: "both in each step"},
+			integer(arch.MaxPhase, alone(arch.Generator)),
+		}, {
+			&cli.Float64Flag{Name: "ema", Usage: "export a running average of the generator's weights, which decays by `DECAY` with each update, as 0.999", DefaultText: "none"},
+			number("a decay above 0, below 1", below1, func(r *arch.Recipe, decay float64) { r.EMA = decay }),
+		},
+	}
+}
+
+// maxRepeats bounds the updates of one network in a step: each is a part of the
+// model that runs it.
+const maxRepeats = 16
+
+func recipeFlags() (flags []cli.Flag) {
+	for _, s := range recipeSettings() {
+		flags = append(flags, s.flag)
+	}
+	return flags
+}
+
+// withRecipe returns a GAN with the recipe that the flags ask for, and in words
+// those that change the numbers of a step.
+func withRecipe(c *cli.Context, gan arch.GAN) (arch.GAN, string, error) {
+	var changes []string
+	for _, s := range recipeSettings() {
+		name := s.flag.Names()[0]
+		if !c.IsSet(name) {
 			continue
 		}
-		value := c.Float64(rate.flag)
-		if !(value > 0 && value <= 1) {
-			return r, command.Usage(c, "--%s %g: want a learning rate above 0, at most 1", rate.flag, value)
+		change, want := s.read(c, name)
+		if want != "" {
+			return gan, "", command.Usage(c, "--%s %v: want %s", name, c.Value(name), want)
 		}
-		r.rates[rate.role] = value
-	}
-	return r, nil
-}
-
-// rateFlags set the learning rates.
-var rateFlags = []struct {
-	flag string
-	role arch.Role
-}{{"d-rate", arch.Discriminator}, {"g-rate", arch.Generator}}
-
-// apply returns the GAN with the changes, and in words those that change
-// numbers.
-func (r recipe) apply(gan arch.GAN) (arch.GAN, string) {
-	var changes []string
-	if r.batch > 0 && r.batch != gan.Recipe.Batch {
-		gan.Recipe.Batch = r.batch
-		changes = append(changes, fmt.Sprintf("batch=%d", r.batch))
-	}
-	if r.epochs > 0 {
-		gan.Recipe.Epochs = r.epochs
-	}
-	for _, f := range rateFlags {
-		adam := gan.Recipe.Adam[f.role]
-		if rate, ok := r.rates[f.role]; ok && rate != adam.Rate {
-			adam.Rate = rate
-			gan.Recipe.Adam[f.role] = adam
-			changes = append(changes, fmt.Sprintf("%s=%g", f.flag, rate))
+		before := gan.Recipe
+		change(&gan.Recipe)
+		if name != "epochs" && name != "steps" && !reflect.DeepEqual(before, gan.Recipe) {
+			changes = append(changes, fmt.Sprintf("%s=%v", name, c.Value(name)))
 		}
 	}
-	return gan, strings.Join(changes, " ")
+	phases := len(gan.Recipe.Phases)
+	switch repeated := slices.IndexFunc([]string{"d-steps", "g-steps"}, c.IsSet); {
+	case phases == 1:
+		return gan, "", command.Usage(c, "--d-alone and --g-alone go together: one network trained alone stays alone")
+	case phases > 0 && repeated >= 0:
+		return gan, "", command.Usage(c, "--d-steps and --g-steps share out a step that trains both networks; with --d-alone and --g-alone there is none")
+	}
+	if err := gan.Check(); err != nil {
+		return gan, "", command.Usage(c, "the flags make no recipe: %s", err)
+	}
+	return gan, strings.Join(changes, " "), nil
 }
 
-// goal is the number of steps to train for.
-func (r recipe) goal(gan arch.GAN, images int) (int, error) {
-	perEpoch := gan.Recipe.StepsPerEpoch(images)
+// integer reads a number from 1 on; most 0 sets no limit.
+func integer(most int, change func(*arch.Recipe, int)) reader {
+	return func(c *cli.Context, name string) (func(*arch.Recipe), string) {
+		n := c.Int(name)
+		switch {
+		case n < 1:
+			return nil, "at least 1"
+		case most > 0 && n > most:
+			return nil, fmt.Sprintf("at most %d", most)
+		}
+		return func(r *arch.Recipe) { change(r, n) }, ""
+	}
+}
+
+func number(want string, allowed func(float64) bool, change func(*arch.Recipe, float64)) reader {
+	return func(c *cli.Context, name string) (func(*arch.Recipe), string) {
+		x := c.Float64(name)
+		if !allowed(x) {
+			return nil, want
+		}
+		return func(r *arch.Recipe) { change(r, x) }, ""
+	}
+}
+
+// word reads one of two words, of which the second sets what change is told.
+func word(off, on string, change func(*arch.Recipe, bool)) reader {
+	return func(c *cli.Context, name string) (func(*arch.Recipe), string) {
+		w := c.String(name)
+		if w != off && w != on {
+			return nil, fmt.Sprintf("%s or %s%s", off, on, nearest.Hint(w, []string{off, on}))
+		}
+		return func(r *arch.Recipe) { change(r, w == on) }, ""
+	}
+}
+
+// goal is the number of steps of a recipe.
+func goal(gan arch.GAN, images int) (int, error) {
+	perEpoch, steps := gan.Recipe.StepsPerEpoch(images), gan.Recipe.Steps
 	switch {
-	case r.steps > train.MaxSteps:
-		return 0, fmt.Errorf("%d steps, want at most %d", r.steps, train.MaxSteps)
-	case r.steps > 0:
-		return r.steps, nil
+	case steps > train.MaxSteps:
+		return 0, fmt.Errorf("%d steps, want at most %d", steps, train.MaxSteps)
+	case steps > 0:
+		return steps, nil
 	case perEpoch > 0 && gan.Recipe.Epochs > train.MaxSteps/perEpoch:
 		return 0, fmt.Errorf("%d epochs of %d steps, want at most %d steps", gan.Recipe.Epochs, perEpoch, train.MaxSteps)
 	}

@@ -18,8 +18,7 @@ import (
 
 // trainOptions is what a command line asks a run to be.
 type trainOptions struct {
-	gan    arch.GAN
-	recipe recipe
+	gan arch.GAN
 	// arguments are the flags that change numbers, where they differ from the
 	// published recipe.
 	arguments string
@@ -34,7 +33,7 @@ type trainOptions struct {
 // startRun makes a run folder and trains in it. source is the folder that the
 // data came from, empty for MNIST itself.
 func startRun(ctx context.Context, o trainOptions, data *dataset.Images, source string) error {
-	goal, err := o.recipe.goal(o.gan, data.Len())
+	goal, err := goal(o.gan, data.Len())
 	if err != nil {
 		return err
 	}
@@ -81,13 +80,20 @@ func trainRun(ctx context.Context, run *train.Run, stdout, stderr io.Writer) err
 	}
 	progress := command.NewProgress(stderr, m.Step, run.Goal(), "steps")
 	names := run.LossNames()
-	run.OnStep = func(step int, losses []float64) {
-		words := make([]string, len(losses))
-		for i, loss := range losses {
-			words[i] = fmt.Sprintf("%s %.3f", names[i], loss)
+	run.OnStep = func(step int, values []float64) {
+		var words []string
+		for i, name := range names {
+			if i < len(m.GAN.Recipe.Updates) || name == "d_accuracy" {
+				words = append(words, fmt.Sprintf("%s %.3f", name, values[i]))
+			}
 		}
-		progress.Note(strings.Join(words, " "))
+		text := strings.Join(words, " ")
+		progress.Note(text)
 		progress.Set(step)
+		if every := m.GAN.Grid.Print; every > 0 && step%every == 0 {
+			progress.Close() // until it is set again
+			fmt.Fprintf(stdout, "step %d: %s\n", step, text)
+		}
 	}
 	first, start := m.Step, time.Now()
 	err := run.Train(ctx)
@@ -107,15 +113,19 @@ func trainRun(ctx context.Context, run *train.Run, stdout, stderr io.Writer) err
 	done, took := m.Step-first, time.Since(start)
 	fmt.Fprintf(stdout, "trained for %d steps in %v, %.3g steps/s\n", done, took.Round(time.Second), float64(done)/took.Seconds())
 	if why := run.NotExported(); why != "" {
-		fmt.Fprintf(stdout, "%s: the last samples\n", run.LastSamples())
+		if samples := run.LastSamples(); samples != "" {
+			fmt.Fprintf(stdout, "%s: the last samples\n", samples)
+		}
 		fmt.Fprintf(stdout, "%s: saved but not exported; with ONNX Runtime, 'gantrain export %s' makes the models: %s\n", run.Folder, run.Folder, why)
 		return nil
 	}
-	for _, role := range []arch.Role{arch.Generator, arch.Discriminator} {
-		fmt.Fprintf(stdout, "%s: on ONNX Runtime within %.1e of its graph\n", run.Path(string(role)+".onnx"), run.Largest[role])
+	for _, e := range run.Exported {
+		fmt.Fprintf(stdout, "%s: on ONNX Runtime within %.1e of its graph\n", e.Path, e.Largest)
 	}
-	fmt.Fprintf(stdout, "%s: the last samples; make more with 'ganinfer generate %s -n 64 --out pictures'\n",
-		run.LastSamples(), run.Path("generator.onnx"))
+	if samples := run.LastSamples(); samples != "" {
+		fmt.Fprintf(stdout, "%s: the last samples; make more with 'ganinfer generate %s -n 64 --out pictures'\n",
+			samples, run.Path("generator.onnx"))
+	}
 	return nil
 }
 

@@ -123,13 +123,21 @@ func steps(w io.Writer, gan arch.GAN) error {
 	line := func(name, format string, args ...any) {
 		fmt.Fprintf(table, "  %s\t%s\n", name, fmt.Sprintf(format, args...))
 	}
-	line("data", "%s, pixels scaled to [%g, %g]", gan.Dataset, gan.Min, gan.Max)
+	if gan.Image.Picture() {
+		line("data", "%s, pixels scaled to [%g, %g]", gan.Dataset, gan.Min, gan.Max)
+	} else {
+		line("data", "%s, as they are", gan.Dataset)
+	}
 	line("latent vectors", "%d values, %s", gan.Latent.Size, gan.Latent.Distribution)
 	if gan.Classes > 0 {
 		line("classes", "%d, as labelled or, of generated images, uniform", gan.Classes)
 	}
 	line("batch", "%d, %s", r.Batch, r.Sampling)
-	line("epochs", "%d", r.Epochs)
+	if r.Steps > 0 {
+		line("steps", "%d", r.Steps)
+	} else {
+		line("epochs", "%d", r.Epochs)
+	}
 	for i, u := range r.Updates {
 		line(fmt.Sprintf("update %d", i+1), "%s", describe(u))
 	}
@@ -142,8 +150,30 @@ func steps(w io.Writer, gan arch.GAN) error {
 		a := r.Adam[role]
 		line(string(role), "Adam, rate %g, beta1 %g, beta2 %g, epsilon %g", a.Rate, a.Beta1, a.Beta2, a.Epsilon)
 	}
-	line("samples", "%dx%d after epoch 1 and every %d", gan.Grid.Rows, gan.Grid.Columns, gan.Grid.Every)
+	samples := fmt.Sprintf("%dx%d", gan.Grid.Rows, gan.Grid.Columns)
+	if !gan.Image.Picture() {
+		samples = fmt.Sprint(gan.Grid.Rows * gan.Grid.Columns)
+	}
+	line("samples", "%s %s", samples, moments(gan.Grid))
 	return table.Flush()
+}
+
+// moments says when samples are kept.
+func moments(g arch.Grid) string {
+	text := fmt.Sprintf("after epoch 1 and every %d", g.Every)
+	switch {
+	case g.Steps > 0:
+		text = fmt.Sprintf("every %d steps", g.Steps)
+	case g.Start:
+		text = fmt.Sprintf("every %d epochs", g.Every)
+	}
+	if g.Start {
+		text = "before training and " + text
+	}
+	if g.Print > 0 {
+		text += fmt.Sprintf(", losses printed every %d", g.Print)
+	}
+	return text
 }
 
 func describe(u arch.Update) string {

@@ -212,6 +212,9 @@ func (p *batchLast) lastForm(n *onnxpb.NodeProto) bool {
 		p.last[name] = p.add(n.Name, "Concat", in, intOf("axis", 2-axisOf(n, 0)))
 		return true
 	case n.OpType == "Slice":
+		if !p.keepsPicture(n) { // the end of a convolution that has no fast form
+			return false
+		}
 		axes := p.lists[n.Input[3]]
 		p.last[name] = p.add(n.Name, "Slice", []string{p.inLast(n.Input[0]), n.Input[1], n.Input[2], p.ints(2 - axes[0])})
 		return true
@@ -261,10 +264,17 @@ func (p *batchLast) laid(scope, x string, pic *picture, flat bool) string {
 // reorder moves the features along one axis of a value of a shape, from the
 // order of channels, rows, columns to that of positions, channels, or back.
 func (p *batchLast) reorder(scope, x string, shape []int, axis int, pic *picture, back bool) string {
-	block, rows, columns := pic.block, pic.height/pic.block, pic.width/pic.block
-	split, perm := []int{-1, rows, block, columns, block}, []int{1, 3, 2, 4, 0}
+	// One axis that moves past another is what ONNX Runtime does fast.
+	split, perm := []int{-1, pic.positions()}, []int{1, 0}
 	if back {
-		split, perm = []int{rows, columns, block, block, -1}, []int{4, 0, 2, 1, 3}
+		split = []int{pic.positions(), -1}
+	}
+	if pic.block > 1 {
+		block, rows, columns := pic.block, pic.height/pic.block, pic.width/pic.block
+		split, perm = []int{-1, rows, block, columns, block}, []int{1, 3, 2, 4, 0}
+		if back {
+			split, perm = []int{rows, columns, block, block, -1}, []int{4, 0, 2, 1, 3}
+		}
 	}
 	split = slices.Concat(shape[:axis], split, shape[axis+1:])
 	order := make([]int, len(split))

@@ -192,6 +192,21 @@ func TestBatchLast(t *testing.T) {
 	}
 }
 
+// TestBatchLastKeepsSlowConvolutions: what has no fast form stays as it was, with
+// the rows that its pads leave too many cut off behind it.
+func TestBatchLastKeepsSlowConvolutions(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped: large networks")
+	}
+	before, in := step(t, published(t, "michelucci-cgan"), 4)
+	after := clone(before)
+	pass.BatchLast(after)
+	if all, left := convolutions(before), convolutions(after); left == 0 || left == all {
+		t.Errorf("%d of %d convolutions are left: this tests nothing", left, all)
+	}
+	agree(t, run(t, after, in), run(t, before, in))
+}
+
 // TestBatchLastBuiltTwice: the same step gives the same bytes.
 func TestBatchLastBuiltTwice(t *testing.T) {
 	var models [2]*onnxpb.ModelProto

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -13,6 +14,45 @@ func (m matrix) times(v []float64) []float64 {
 	for i := range out {
 		for j, x := range v {
 			out[i] += m.at(i, j) * x
+		}
+	}
+	return out
+}
+
+func (t transform) times(x []float64) []float64 {
+	if t.rows.rows == 0 {
+		return t.columns[0].times(x)
+	}
+	width := t.columns[0].columns / 2
+	u := make([]float64, t.rows.rows*width)
+	for j := range width {
+		column := make([]float64, t.rows.columns)
+		for i := range column {
+			column[i] = x[i*width+j]
+		}
+		for i, v := range t.rows.times(column) {
+			u[i*width+j] = v
+		}
+	}
+	var out []float64
+	for g, m := range t.columns {
+		out = append(out, m.times(u[2*g*width:][:2*width])...)
+	}
+	return out
+}
+
+// transposedTimes multiplies the transpose with a vector.
+func (t transform) transposedTimes(v []float64) []float64 {
+	positions := t.columns[0].columns
+	if t.rows.rows > 0 {
+		positions = t.rows.columns * positions / 2
+	}
+	out := make([]float64, positions)
+	for i := range out {
+		unit := make([]float64, len(out))
+		unit[i] = 1
+		for j, x := range t.times(unit) {
+			out[i] += x * v[j]
 		}
 	}
 	return out
@@ -76,18 +116,24 @@ func TestSmallDFT(t *testing.T) {
 		cases = append(cases, c)
 	}
 	for _, c := range cases {
-		form := smallDFT(c.large, c.small, c.taps)
 		x := draw(r, c.large[0]*c.large[1])
 		w := draw(r, c.taps.size()[0]*c.taps.size()[1])
-		d, g := form.large.times(x), form.kernel.times(w)
-		for i := range d {
-			d[i] *= g[i]
-		}
-		got, want := form.small.times(d), correlate(c.large, c.small, c.taps, x, w)
-		for i := range want {
-			if !(math.Abs(got[i]-want[i]) <= 1e-12) { // float64, sums of some 400 terms
-				t.Errorf("%v: y[%d] is %v, want %v", c, i, got[i], want[i])
-				break
+		want := correlate(c.large, c.small, c.taps, x, w)
+		period := c.taps.periods(c.large, c.small)
+		for _, period := range [][2]int{period, {period[0] + 1, period[1]}, {period[0], period[1] + 1}} { // odd and even
+			steps := smallDFT(c.large, c.small, c.taps, period)
+			for _, form := range []bilinear{steps, steps.whole()} {
+				d, g := form.large.times(x), form.kernel.times(w)
+				for i := range d {
+					d[i] *= g[i]
+				}
+				got := form.small.transposedTimes(d)
+				for i := range want {
+					if !(math.Abs(got[i]-want[i]) <= 1e-12) { // float64, sums of some 400 terms
+						t.Errorf("%v, period %v: y[%d] is %v, want %v", c, period, i, got[i], want[i])
+						break
+					}
+				}
 			}
 		}
 	}
@@ -96,12 +142,18 @@ func TestSmallDFT(t *testing.T) {
 // TestProducts counts the multiplications of the form: 1225 directly for 7x7
 // places of 5x5 taps, 441 for 3x3.
 func TestProducts(t *testing.T) {
-	for _, c := range []struct{ picture, reach, products int }{{7, 2, 121}, {7, 1, 94}, {1, 0, 1}} {
+	for _, c := range []struct {
+		picture, reach, period int
+		products, whole        int
+	}{{7, 2, 9, 135, 121}, {7, 2, 10, 135, 134}, {7, 1, 8, 96, 94}, {4, 1, 5, 45, 37}, {1, 0, 1, 3, 1}} {
 		size := [2]int{c.picture, c.picture}
-		form := smallDFT(size, size, taps{[2]int{-c.reach, -c.reach}, [2]int{c.reach, c.reach}})
-		for part, got := range map[string]int{"large": form.large.rows, "kernel": form.kernel.rows, "small": form.small.columns} {
-			if got != c.products {
-				t.Errorf("%[1]dx%[1]d, taps up to %d away: %s has %d products, want %d", c.picture, c.reach, part, got, c.products)
+		steps := smallDFT(size, size, taps{[2]int{-c.reach, -c.reach}, [2]int{c.reach, c.reach}}, [2]int{c.period, c.period - c.period/10})
+		for i, form := range []bilinear{steps, steps.whole()} {
+			want := []int{c.products, c.whole}[i]
+			for part, got := range map[string]int{"large": form.large.products(), "kernel": form.kernel.rows, "small": form.small.products()} {
+				if got != want {
+					t.Errorf("%[1]dx%[1]d, taps up to %d away: %s has %d products, want %d", c.picture, c.reach, part, got, want)
+				}
 			}
 		}
 	}
@@ -111,11 +163,12 @@ func TestProducts(t *testing.T) {
 // constants. This one has none.
 func TestSmallDFTConstants(t *testing.T) {
 	size := [2]int{14, 14}
-	form := smallDFT(size, size, taps{[2]int{-2, -2}, [2]int{2, 2}})
-	for name, m := range map[string]matrix{"large": form.large, "kernel": form.kernel, "small": form.small} {
+	form := smallDFT(size, size, taps{[2]int{-2, -2}, [2]int{2, 2}}, [2]int{16, 16})
+	matrices := slices.Concat(form.large.columns, form.small.columns, []matrix{form.large.rows, form.kernel, form.small.rows})
+	for n, m := range matrices {
 		for i, v := range m.data {
 			if math.Abs(v) > math.Sqrt2+1e-12 {
-				t.Errorf("%s[%d] is %v, want at most the root of 2", name, i, v)
+				t.Errorf("matrix %d holds %v at %d, want at most the root of 2", n, v, i)
 			}
 		}
 	}

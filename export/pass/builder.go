@@ -76,6 +76,15 @@ func (b *builder) floats(v []float64, shape ...int) string {
 
 func (b *builder) matrix(m matrix) string { return b.floats(m.data, m.rows, m.columns) }
 
+// matrices returns constant matrices of one size as [number, rows, columns].
+func (b *builder) matrices(m []matrix) string {
+	var data []float64
+	for _, one := range m {
+		data = append(data, one.data...)
+	}
+	return b.floats(data, len(m), m[0].rows, m[0].columns)
+}
+
 func (b *builder) constant(t onnxpb.TensorProto_DataType, raw []byte, shape ...int) string {
 	key := fmt.Sprint(t, shape, string(raw))
 	if name, ok := b.constants[key]; ok {

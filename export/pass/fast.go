@@ -18,7 +18,9 @@ type Pass struct {
 var All = []Pass{
 	{"slope", Slope},
 	{"gate", Gate},
+	{"backward", Backward},
 	{"rectified", Rectified},
+	{"together", Together},
 	{"absorb", Absorb},
 }
 

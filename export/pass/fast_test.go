@@ -23,6 +23,7 @@ func TestFastStep(t *testing.T) {
 	every := slices.Concat(pass.All, []pass.Pass{{Name: "all", Apply: func(m *onnxpb.ModelProto) error { return pass.Fast(m) }}})
 	for _, gan := range []arch.GAN{
 		small([]arch.Update{joined, later}, false),
+		deep(true),
 		published(t, "guo-mlp"),
 	} {
 		if testing.Short() && gan.Name != "small" {

@@ -49,15 +49,27 @@ func newRecipe(c convolution) (recipe, bool) {
 		return recipe{}, false
 	}
 	t, part := c.phaseTaps(), c.phasePicture()
-	// About three products for each two numbers of the transform.
-	products := 3 * t.period(0, part[0], c.small[0]) * t.period(1, part[1], c.small[1]) / 2
-	positions := part[0] * part[1]
-	// A product in a transform moves more memory than one between channels.
-	work := products * (positions*c.phases()*c.channels.large + c.phases()*c.channels.large*c.channels.small + c.small[0]*c.small[1]*c.channels.small)
-	if 3*work > 2*c.direct() || products*max(positions, c.small[0]*c.small[1], c.kernel[0]*c.kernel[1]) > maxMatrix {
+	odd := t.periods(part, c.small)
+	period := [2]int{odd[0] + odd[0]%2, odd[1]}
+	large, small := c.phases()*c.channels.large, c.channels.small
+	// About three products for each two numbers of a transform. In two factors it
+	// takes fewer multiplications, but an even period.
+	products, fewer := 3*period[0]*period[1]/2, 3*odd[0]*odd[1]/2
+	steps := func(size [2]int) int { return period[0]*size[0]*size[1] + 2*products*size[1] }
+	whole := func(size [2]int) int { return fewer * size[0] * size[1] }
+	sum := func(transform func(size [2]int) int) int { return large*transform(part) + small*transform(c.small) }
+	if 10*(products*large*small+sum(steps)) > 9*c.direct() ||
+		products*max(part[0]*part[1], c.small[0]*c.small[1], c.kernel[0]*c.kernel[1]) > maxMatrix {
 		return recipe{}, false
 	}
-	form := smallDFT(part, c.small, t)
+	// Small matrices run at less than half the rate of products between channels,
+	// larger ones at two thirds.
+	var form bilinear
+	if 2*fewer*large*small+3*sum(whole) < 2*products*large*small+5*sum(steps) {
+		form = smallDFT(part, c.small, t, odd).whole()
+	} else {
+		form = smallDFT(part, c.small, t, period)
+	}
 	return recipe{convolution: c, block: c.stride[0], form: &form}, true
 }
 
@@ -102,8 +114,7 @@ func (f *fastConv) toSmall() string {
 		return f.matMul(f.gatheredKernel(), f.gathered())
 	}
 	y := f.matMul(f.kernelTransform(), f.largeTransform())
-	y = f.matMul(f.matrix(f.smallMatrix()), f.reshape(f.scope, y, f.form.small.columns, -1))
-	return f.reshape(f.scope, y, len(f.smallOrder), f.channels.small, -1)
+	return f.reshape(f.scope, f.inverse(f.form.small, y, f.smallOrder), len(f.smallOrder), f.channels.small, -1)
 }
 
 func (f *fastConv) toLarge() string {
@@ -111,8 +122,7 @@ func (f *fastConv) toLarge() string {
 		return f.scattered(f.matMul(f.transpose(f.scope, f.gatheredKernel(), 1, 0), f.inLast(f.y)))
 	}
 	x := f.matMul(f.transpose(f.scope, f.kernelTransform(), 0, 2, 1), f.smallTransform())
-	x = f.matMul(f.matrix(f.largeMatrix().transposed()), f.reshape(f.scope, x, f.form.large.rows, -1))
-	return f.reshape(f.scope, x, len(f.largeOrder), f.channels.large, -1)
+	return f.reshape(f.scope, f.inverse(f.form.large, x, f.partOrder()), len(f.largeOrder), f.channels.large, -1)
 }
 
 func (f *fastConv) toKernel() string {
@@ -128,10 +138,10 @@ func (f *fastConv) toKernel() string {
 	products := f.form.kernel.rows
 	w := f.matMul(f.smallTransform(), f.transpose(f.scope, f.largeTransform(), 0, 2, 1))
 	w = f.reshape(f.scope, w, products, -1)
-	if f.phases() == 1 { // [small·large channels, taps] at once
-		return f.kernelShape(f.add(f.scope, "Gemm", []string{w, f.matrix(f.form.kernel)}, intOf("transA", 1)))
-	}
 	w = f.matMul(f.matrix(f.form.kernel.transposed()), w)
+	if f.phases() == 1 {
+		return f.kernelShape(f.transpose(f.scope, w, 1, 0))
+	}
 	w = f.transpose(f.scope, f.reshape(f.scope, w, f.form.kernel.columns, f.channels.small, f.phases(), f.channels.large), 0, 2, 1, 3)
 	w = f.reshape(f.scope, w, -1, f.channels.small*f.channels.large)
 	place := make([]int, taps) // of each tap in the table
@@ -148,31 +158,71 @@ func (f *fastConv) kernelShape(w string) string {
 	return f.reshape(f.scope, w, f.channels.small, f.channels.large, f.kernel[0], f.kernel[1])
 }
 
-// largeMatrix and smallMatrix are the bilinear form for positions as they lie.
-// Those of the large picture come in blocks, a part in each place of a block.
-func (f *fastConv) largeMatrix() matrix {
-	if f.block > 1 {
-		return f.form.large
-	}
-	return f.form.large.withColumns(f.largeOrder)
-}
-
-func (f *fastConv) smallMatrix() matrix {
-	return f.form.small.transposed().withColumns(f.smallOrder).transposed()
-}
-
 // largeTransform is [products, phases·large channels, batch].
 func (f *fastConv) largeTransform() string {
-	m := f.largeMatrix()
-	x := f.matMul(f.matrix(m), f.reshape(f.scope, f.inLast(f.x), m.columns, -1))
-	return f.reshape(f.scope, x, m.rows, f.phases()*f.channels.large, -1)
+	return f.transform(f.form.large, f.inLast(f.x), f.partOrder(), f.phases()*f.channels.large)
 }
 
 // smallTransform is [products, small channels, batch].
 func (f *fastConv) smallTransform() string {
-	m := f.smallMatrix().transposed()
-	y := f.matMul(f.matrix(m), f.reshape(f.scope, f.inLast(f.y), m.columns, -1))
-	return f.reshape(f.scope, y, m.rows, f.channels.small, -1)
+	return f.transform(f.form.small, f.inLast(f.y), f.smallOrder, f.channels.small)
+}
+
+// partOrder is how the positions of the large picture's parts lie: row by row
+// where they come in blocks, which hold a pixel of each part.
+func (f *fastConv) partOrder() []int {
+	if f.block > 1 {
+		order := make([]int, len(f.largeOrder)/f.phases())
+		for i := range order {
+			order[i] = i
+		}
+		return order
+	}
+	return f.largeOrder
+}
+
+// transform applies a transform to a picture whose positions lie in an order.
+func (f *fastConv) transform(t transform, x string, order []int, channels int) string {
+	if t.rows.rows == 0 {
+		x = f.matMul(f.matrix(t.columns[0].withColumns(order)), f.reshape(f.scope, x, len(order), -1))
+	} else {
+		x = f.reshape(f.scope, f.moved(x, inverted(order)), t.rows.columns, -1)
+		x = f.reshape(f.scope, f.matMul(f.matrix(t.rows), x), len(t.columns), t.columns[0].columns, -1)
+		x = f.matMul(f.matrices(t.columns), x)
+	}
+	return f.reshape(f.scope, x, t.products(), channels, -1)
+}
+
+// inverse applies the transpose of a transform: [positions, the rest].
+func (f *fastConv) inverse(t transform, y string, order []int) string {
+	if t.rows.rows == 0 {
+		m := t.columns[0].withColumns(order).transposed()
+		return f.matMul(f.matrix(m), f.reshape(f.scope, y, m.columns, -1))
+	}
+	transposed := make([]matrix, len(t.columns))
+	for i, m := range t.columns {
+		transposed[i] = m.transposed()
+	}
+	y = f.matMul(f.matrices(transposed), f.reshape(f.scope, y, len(t.columns), t.columns[0].rows, -1))
+	y = f.matMul(f.matrix(t.rows.transposed()), f.reshape(f.scope, y, t.rows.rows, -1))
+	return f.moved(f.reshape(f.scope, y, len(order), -1), order)
+}
+
+// moved puts the positions of a picture into another order.
+func (f *fastConv) moved(x string, order []int) string {
+	if slices.IsSorted(order) {
+		return x
+	}
+	return f.add(f.scope, "Gather", []string{x, f.ints(order...)})
+}
+
+// inverted is the order that undoes another one.
+func inverted(order []int) []int {
+	at := make([]int, len(order))
+	for i, o := range order {
+		at[o] = i
+	}
+	return at
 }
 
 // kernelTransform is [products, small channels, phases·large channels].
@@ -206,10 +256,7 @@ func (f *fastConv) gatheredKernel() string {
 // gathered is what each place of y sees of x: [positions of y, taps·large
 // channels, batch].
 func (f *fastConv) gathered() string {
-	at := slices.Clone(f.largeOrder) // from row by row to where it lies
-	for i, o := range f.largeOrder {
-		at[o] = i
-	}
+	at := inverted(f.largeOrder) // from row by row to where it lies
 	var index []int
 	for _, o := range f.smallOrder {
 		for tap := range f.kernel[0] * f.kernel[1] {

@@ -12,6 +12,7 @@ import (
 	"github.com/gantrain/gantrain/export"
 	"github.com/gantrain/gantrain/export/onnxpb"
 	"github.com/gantrain/gantrain/export/pass"
+	"github.com/gantrain/gantrain/runtime"
 	"github.com/gantrain/gantrain/train/nn"
 	"github.com/gantrain/gantrain/train/op"
 )
@@ -36,7 +37,7 @@ func (c convCase) places() (height, width int) {
 
 // model is the convolution of x, its adjoint at y, and the gradient of the
 // kernel between the two.
-func (c convCase) model(t *testing.T, batch int) *onnxpb.ModelProto {
+func (c convCase) model(t testing.TB, batch int) *onnxpb.ModelProto {
 	t.Helper()
 	height, width := c.places()
 	g := gorgonia.NewGraph()
@@ -148,13 +149,15 @@ func TestConvolution(t *testing.T) {
 		{same(14, 14, 64, 64, 5, 1, false), true},
 		{same(6, 9, 64, 64, 5, 1, true), true},
 		{same(7, 7, 64, 64, 3, 1, true), true},
+		{same(7, 7, 16, 16, 5, 1, true), true},
+		{same(8, 8, 64, 64, 4, 2, true), true},
+		{same(14, 14, 32, 32, 5, 1, true), true},
 		{rectangle(8, 4, 64, 64, [2]int{6, 5}, [2]int{1, 1}, true), true},
 		{convCase{9, 9, 64, 64, op.Geometry{Kernel: [2]int{5, 5}, Stride: [2]int{1, 1}}, true}, true}, // no pads
 		// Neither: too few channels for a transform, too many to gather; sizes
 		// that the stride doesn't divide; strides that differ.
-		{same(7, 7, 16, 16, 5, 1, true), false},
-		{same(8, 8, 64, 64, 4, 2, true), false},
-		{same(14, 14, 32, 32, 5, 1, true), false},
+		{same(20, 20, 16, 16, 3, 1, true), false},
+		{same(28, 28, 32, 32, 3, 1, true), false},
 		{same(15, 15, 64, 64, 5, 2, true), false},
 		{rectangle(14, 14, 64, 64, [2]int{5, 5}, [2]int{2, 1}, true), false},
 	} {
@@ -209,5 +212,39 @@ func TestConvolutions(t *testing.T) {
 	}
 	if rewritten < 30 {
 		t.Errorf("only %d of 60 were rewritten", rewritten)
+	}
+}
+
+// BenchmarkConvolution is a convolution in its three directions, as it is
+// exported and in its fast form, which has to turn its inputs and outputs here.
+func BenchmarkConvolution(b *testing.B) {
+	for _, c := range []convCase{
+		same(7, 7, 16, 16, 5, 1, false), same(7, 7, 32, 32, 3, 1, false), same(14, 14, 32, 32, 5, 1, false),
+		same(14, 14, 64, 64, 3, 1, false), same(16, 16, 64, 128, 5, 2, false), same(8, 8, 64, 64, 4, 2, false),
+		same(28, 28, 32, 32, 3, 1, false), same(28, 28, 32, 64, 5, 2, false), same(8, 8, 128, 256, 5, 2, false),
+	} {
+		for _, form := range []string{"plain", "fast"} {
+			b.Run(fmt.Sprintf("%dx%d,%d-%d,k%d,s%d/%s", c.height, c.width, c.large, c.small, c.geometry.Kernel[0], c.geometry.Stride[0], form), func(b *testing.B) {
+				m := c.model(b, 128)
+				if form == "fast" {
+					pass.BatchLast(m)
+				}
+				s, err := runtime.Load(b.Context(), marshal(b, m), runtime.Options{Waiting: runtime.SpinDuringRun})
+				if err != nil {
+					b.Fatal(err)
+				}
+				defer s.Close()
+				l, err := s.NewLoop(nil, nil)
+				if err != nil {
+					b.Fatal(err)
+				}
+				defer l.Close()
+				for b.Loop() {
+					if err := l.Run(b.Context()); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
 	}
 }

@@ -49,7 +49,7 @@ func subject(t *testing.T) (*onnxpb.ModelProto, []verify.Case) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		cases = append(cases, verify.Case{Inputs: map[string]*tensor.Dense{"z": x}, Want: map[string]*tensor.Dense{"image": y}})
+		cases = append(cases, verify.Case{Inputs: map[string]*tensor.Dense{"z": x}, Want: map[string]*tensor.Dense{"image": y[0]}})
 	}
 	return model, cases
 }

@@ -34,8 +34,9 @@ type Info struct {
 	DatasetLicence string
 
 	Seed      uint64
-	Step      int    // training steps done
-	Arguments string // the flags that change numbers: "batch=64 g-rate=0.0001"
+	Step      int     // training steps done
+	Arguments string  // the flags that change numbers: "batch=64 g-rate=0.0001"
+	Average   float64 // the decay of the running average that the weights are; 0 where they are none
 }
 
 // The keys carry a prefix: other tools write metadata too, and call their own
@@ -54,6 +55,7 @@ const (
 	keySeed           = "gan.seed"
 	keyStep           = "gan.step"
 	keyArguments      = "gan.arguments"
+	keyAverage        = "gan.average.decay"
 )
 
 // largest bounds the sizes that a file may claim; no GAN comes near it.
@@ -86,6 +88,9 @@ func (i Info) Map() map[string]string {
 		m[keyMin] = strconv.FormatFloat(i.Min, 'g', -1, 64)
 		m[keyMax] = strconv.FormatFloat(i.Max, 'g', -1, 64)
 	}
+	if i.Average != 0 {
+		m[keyAverage] = strconv.FormatFloat(i.Average, 'g', -1, 64)
+	}
 	if i.Classes != 0 {
 		m[keyClasses] = strconv.Itoa(i.Classes)
 	}
@@ -110,6 +115,7 @@ func Parse(m map[string]string) (Info, error) {
 		Seed:           p.seed(keySeed),
 		Step:           p.integer(keyStep, 0, math.MaxInt),
 		Arguments:      m[keyArguments],
+		Average:        p.number(keyAverage),
 	}
 	_, hasMin := m[keyMin]
 	_, hasMax := m[keyMax]

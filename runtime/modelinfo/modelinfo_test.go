@@ -15,7 +15,7 @@ var (
 		Architecture: "guo-mlp", Variant: "literal", Network: Generator,
 		Latent: 100, Distribution: latent.Normal, Min: -1, Max: 1, Classes: 10,
 		Dataset: "mnist", DatasetLicence: "CC BY-SA 3.0",
-		Seed: math.MaxUint64, Step: 93600, Arguments: "batch=64 lr=0.0002",
+		Seed: math.MaxUint64, Step: 93600, Arguments: "batch=64 lr=0.0002", Average: 0.999,
 	}
 	discriminator = Info{Architecture: "points", Network: Discriminator, Max: 0.1, Seed: 3}
 )
@@ -30,7 +30,7 @@ func TestMap(t *testing.T) {
 			"gan.latent.size": "100", "gan.latent.distribution": "normal",
 			"gan.value.min": "-1", "gan.value.max": "1", "gan.classes": "10",
 			"gan.dataset": "mnist", "gan.dataset.licence": "CC BY-SA 3.0",
-			"gan.seed": "18446744073709551615", "gan.step": "93600", "gan.arguments": "batch=64 lr=0.0002",
+			"gan.seed": "18446744073709551615", "gan.step": "93600", "gan.arguments": "batch=64 lr=0.0002", "gan.average.decay": "0.999",
 		}},
 		"discriminator": {discriminator, map[string]string{
 			"gan.architecture": "points", "gan.network": "discriminator",

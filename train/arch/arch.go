@@ -15,13 +15,13 @@ type GAN struct {
 	Variant  string  `json:",omitempty"` // of the recipe; empty for the default
 	Title    string  // of the document, with author and year
 	Dataset  string  // that it was published with: "mnist"
-	Image    Shape   // [channels, height, width]
-	Min, Max float64 // the range that pixels are scaled to
+	Image    Shape   // of an example: [channels, height, width], or [values] where it is no picture
+	Min, Max float64 // the range that pixels are scaled to; both 0 where there are none
 	Latent   Latent
 	Classes  int `json:",omitempty"` // of the labels that its networks take; 0: none
 
-	Generator     Network // from a latent vector to an image
-	Discriminator Network // from an image to a logit or a probability
+	Generator     Network // from a latent vector to an example
+	Discriminator Network // from an example to a logit or a probability
 
 	Recipe  Recipe
 	Grid    Grid
@@ -38,10 +38,16 @@ type Latent struct {
 type Network struct {
 	Input  Shape // of one example, without the batch axis
 	Layers Layers
+	// Logit: the exported model gives what enters the sigmoid that ends the
+	// network as well, as the output logit beside probability.
+	Logit bool `json:",omitempty"`
 }
 
 // Shape is the shape of one example: [features] or [channels, height, width].
 type Shape []int
+
+// Picture reports whether examples of the shape are pictures.
+func (s Shape) Picture() bool { return len(s) == 3 }
 
 // Size is the number of values of a shape.
 func (s Shape) Size() int {
@@ -52,16 +58,29 @@ func (s Shape) Size() int {
 	return size
 }
 
-// Grid says which sample pictures a run keeps.
+// Grid says which samples a run keeps. The last step has some in any case.
 type Grid struct {
-	Rows, Columns int  // down each column, the classes of a conditional generator take turns
+	Rows, Columns int  // as many samples where they are no pictures; down each column, the classes of a conditional generator take turns
 	Inverted      bool // shown as ink on paper, as the document does
-	Every         int  // epochs between two grids; the first epoch has one too
+	Border        int  `json:",omitempty"` // pixels at each edge that are not shown
+	Every         int  // epochs between two grids
+	Steps         int  `json:",omitempty"` // steps between two grids, instead of Every
+	Start         bool `json:",omitempty"` // whether there is one before the first step, and not after the first epoch
 	Keep          bool // whether the checkpoint of that moment stays, as the document saves both networks
+	Print         int  `json:",omitempty"` // steps between two lines of losses; 0: none
 }
 
-// Due reports whether a grid is made after that epoch, counted from 1.
-func (g Grid) Due(epoch int) bool { return epoch == 1 || epoch%g.Every == 0 }
+// Due reports whether a grid is made when that many steps are done.
+func (g Grid) Due(step, perEpoch int) bool {
+	switch {
+	case step == 0:
+		return g.Start
+	case g.Steps > 0:
+		return step%g.Steps == 0
+	}
+	epoch := step / perEpoch
+	return step%perEpoch == 0 && (epoch%g.Every == 0 || epoch == 1 && !g.Start)
+}
 
 // Row is one layer of a network as it stands in a table.
 type Row struct {
@@ -154,6 +173,9 @@ func (g GAN) Check() error {
 		if len(rows) == 0 || !slices.Equal(rows[len(rows)-1].Output, part.want) {
 			return fmt.Errorf("%s: %s: its layers must end in shape %v", g.Name, part.name, part.want)
 		}
+		if _, ends := rows[len(rows)-1].Layer.(Sigmoid); part.net.Logit && !ends {
+			return fmt.Errorf("%s: %s: gives a logit beside its probability, but does not end in a sigmoid", g.Name, part.name)
+		}
 		if err := g.checkClasses(rows); err != nil {
 			return fmt.Errorf("%s: %s: %w", g.Name, part.name, err)
 		}
@@ -170,14 +192,30 @@ func (g GAN) Check() error {
 	if !slices.Equal(g.Discriminator.Input, g.Image) {
 		return fmt.Errorf("%s: discriminator: takes %v, images are %v", g.Name, g.Discriminator.Input, g.Image)
 	}
-	if !(g.Min < g.Max) {
+	if ranged := g.Min != 0 || g.Max != 0; !(g.Min < g.Max) && (ranged || g.Image.Picture()) {
 		return fmt.Errorf("%s: value range [%g, %g] is empty", g.Name, g.Min, g.Max)
 	}
-	if s := g.Grid; s.Rows < 1 || s.Columns < 1 || s.Every < 1 || s.Rows > maxGrid || s.Columns > maxGrid {
-		return fmt.Errorf("%s: a grid of %dx%d samples every %d epochs", g.Name, s.Rows, s.Columns, s.Every)
+	if err := g.Grid.check(g.Image); err != nil {
+		return fmt.Errorf("%s: %w", g.Name, err)
 	}
 	if err := g.Recipe.check(); err != nil {
 		return fmt.Errorf("%s: recipe: %w", g.Name, err)
+	}
+	return nil
+}
+
+func (g Grid) check(image Shape) error {
+	every, unit := g.Every, "epochs"
+	if g.Steps != 0 {
+		every, unit = g.Steps, "steps"
+	}
+	switch {
+	case g.Rows < 1 || g.Columns < 1 || every < 1 || g.Rows > maxGrid || g.Columns > maxGrid:
+		return fmt.Errorf("a grid of %dx%d samples every %d %s", g.Rows, g.Columns, every, unit)
+	case g.Border < 0 || g.Border > 0 && (!image.Picture() || 2*g.Border >= min(image[1], image[2])):
+		return fmt.Errorf("a grid that leaves out %d pixels at each edge of %v", g.Border, image)
+	case g.Print < 0:
+		return fmt.Errorf("losses printed every %d steps", g.Print)
 	}
 	return nil
 }

@@ -15,11 +15,11 @@ func small() GAN {
 	adam := Adam{Rate: 1e-3, Beta1: 0.5, Beta2: 0.999, Epsilon: 1e-7}
 	return GAN{
 		Name: "small", Image: image, Min: -1, Max: 1, Latent: Latent{4, "normal"},
-		Generator: Network{Shape{4}, Layers{
+		Generator: Network{Input: Shape{4}, Layers: Layers{
 			Dense{Units: 32}, BatchNorm{0.9, 1e-3}, ReLU{}, Reshape{Shape{2, 4, 4}},
 			ConvTranspose2D{Filters: 1, Kernel: 5, Stride: 2}, Tanh{},
 		}},
-		Discriminator: Network{image, Layers{
+		Discriminator: Network{Input: image, Layers: Layers{
 			Conv2D{Filters: 3, Kernel: 3, Stride: 2}, LeakyReLU{0.3}, Dropout{0.3}, Flatten{}, Dense{Units: 1}, Sigmoid{},
 		}},
 		Recipe: Recipe{
@@ -83,10 +83,15 @@ func TestBroken(t *testing.T) {
 		"a grid of 0x2 samples":                                                                    func(g *GAN) { g.Grid.Rows = 0 },
 		"a grid of 1000x2 samples":                                                                 func(g *GAN) { g.Grid.Rows = 1000 },
 		"samples every 0 epochs":                                                                   func(g *GAN) { g.Grid.Every = 0 },
+		"samples every -1 steps":                                                                   func(g *GAN) { g.Grid.Steps = -1 },
+		"a grid that leaves out 4 pixels at each edge of [1 8 8]":                                  func(g *GAN) { g.Grid.Border = 4 },
+		"losses printed every -1 steps":                                                            func(g *GAN) { g.Grid.Print = -1 },
+		"generator: gives a logit beside its probability, but does not end in a sigmoid":           func(g *GAN) { g.Generator.Logit = true },
 		"recipe: batch of 0, want 1 to 65536":                                                      recipe(func(r *Recipe) { r.Batch = 0 }),
 		"recipe: batch of 1099511627776, want 1 to 65536":                                          recipe(func(r *Recipe) { r.Batch = 1 << 40 }),
-		"recipe: -1 epochs": recipe(func(r *Recipe) { r.Epochs = -1 }),
-		`recipe: sampling "random", want "shuffled" or "replacement"`: recipe(func(r *Recipe) { r.Sampling = "random" }),
+		"recipe: 0 steps or -1 epochs, want at least 1":                                            recipe(func(r *Recipe) { r.Epochs = -1 }),
+		"recipe: -1 steps or 1 epochs, want at least 1":                                            recipe(func(r *Recipe) { r.Steps = -1 }),
+		`recipe: sampling "random", want "shuffled", "fixed" or "replacement"`:                     recipe(func(r *Recipe) { r.Sampling = "random" }),
 		"recipe: update 2 trains the discriminator again in a simultaneous step": recipe(func(r *Recipe) {
 			r.Simultaneous, r.Updates[1] = true, r.Updates[0]
 		}),
@@ -94,21 +99,28 @@ func TestBroken(t *testing.T) {
 			r.Simultaneous, r.Updates[1].Half = true, true
 		}),
 		"recipe: no updates": recipe(func(r *Recipe) { r.Updates = nil }),
-		`recipe: update 1 trains "", want "generator" or "discriminator"`: recipe(func(r *Recipe) { r.Updates[0].Trains = "" }),
-		`recipe: update 2 trains "generator", which has no optimiser`:     recipe(func(r *Recipe) { delete(r.Adam, Generator) }),
-		"recipe: update 2 has noise 64, which is not in [0, 64)":          recipe(func(r *Recipe) { r.Updates[1].Noise = 64 }),
-		"recipe: update 1 has noise -1, which is not in [0, 64)":          recipe(func(r *Recipe) { r.Updates[0].Noise = -1 }),
-		"recipe: update 1 has labels 1.5 and 0":                           recipe(func(r *Recipe) { r.Updates[0].RealLabel = 1.5 }),
-		"recipe: update 2 has labels 0 and NaN":                           recipe(func(r *Recipe) { r.Updates[1].FakeLabel = nan }),
-		`recipe: update 1 has only "true" images, want "real" or "fake"`:  recipe(func(r *Recipe) { r.Updates[0].Only = "true" }),
-		"recipe: update 2 has only fake images: it must train":            recipe(func(r *Recipe) { r.Updates[1].Only = Fake }),
-		"recipe: update 1 has only real images: it must train":            recipe(func(r *Recipe) { r.Updates[0].Only, r.Updates[0].Joined = Real, true }),
-		"recipe: update 2 has labels 0 and 1, epsilon -1":                 recipe(func(r *Recipe) { r.Updates[1].Epsilon = -1 }),
-		"recipe: generator: learning rate 0 is not in (0, 1]":             adam(func(a *Adam) { a.Rate = 0 }),
-		"recipe: generator: learning rate NaN is not in (0, 1]":           adam(func(a *Adam) { a.Rate = nan }),
-		"recipe: generator: beta1 1 is not in [0, 1)":                     adam(func(a *Adam) { a.Beta1 = 1 }),
-		"recipe: generator: beta2 NaN is not in [0, 1)":                   adam(func(a *Adam) { a.Beta2 = nan }),
-		"recipe: generator: epsilon 0 is not above 0":                     adam(func(a *Adam) { a.Epsilon = 0 }),
+		`recipe: update 1 trains "", want "generator" or "discriminator"`:  recipe(func(r *Recipe) { r.Updates[0].Trains = "" }),
+		`recipe: update 2 trains "generator", which has no optimiser`:      recipe(func(r *Recipe) { delete(r.Adam, Generator) }),
+		"recipe: update 2 has noise 64, which is not in [0, 64)":           recipe(func(r *Recipe) { r.Updates[1].Noise = 64 }),
+		"recipe: update 1 has noise -1, which is not in [0, 64)":           recipe(func(r *Recipe) { r.Updates[0].Noise = -1 }),
+		"recipe: update 1 has labels 1.5 and 0":                            recipe(func(r *Recipe) { r.Updates[0].RealLabel = 1.5 }),
+		"recipe: update 2 has labels 0 and NaN":                            recipe(func(r *Recipe) { r.Updates[1].FakeLabel = nan }),
+		"recipe: update 2 has labels 0 and 1, epsilon -1":                  recipe(func(r *Recipe) { r.Updates[1].Epsilon = -1 }),
+		"recipe: update 1 has real examples 64, which is not in [0, 64)":   recipe(func(r *Recipe) { r.Updates[0].Real = 64 }),
+		"recipe: update 1 trains the discriminator by the generator's min": recipe(func(r *Recipe) { r.Updates[0].Minimax = true }),
+		"recipe: phases of one network each in a simultaneous step":        recipe(func(r *Recipe) { r.Simultaneous, r.Phases = true, []Phase{{Generator, 1}} }),
+		`recipe: phase 1 trains "both", which no update does`:              recipe(func(r *Recipe) { r.Phases = []Phase{{"both", 1}} }),
+		"recipe: phase 2 has 0 steps, want 1 to 1048576":                   recipe(func(r *Recipe) { r.Phases = []Phase{{Generator, 1}, {Discriminator, 0}} }),
+		"recipe: a running average that decays by 1, want [0, 1)":          recipe(func(r *Recipe) { r.EMA = 1 }),
+		"recipe: a running average that decays by NaN, want [0, 1)":        recipe(func(r *Recipe) { r.EMA = nan }),
+		"recipe: generator: learning rate 0 is not in (0, 1]":              adam(func(a *Adam) { a.Rate = 0 }),
+		"recipe: generator: learning rate NaN is not in (0, 1]":            adam(func(a *Adam) { a.Rate = nan }),
+		"recipe: generator: beta1 1 is not in [0, 1)":                      adam(func(a *Adam) { a.Beta1 = 1 }),
+		"recipe: generator: beta2 NaN is not in [0, 1)":                    adam(func(a *Adam) { a.Beta2 = nan }),
+		"recipe: generator: epsilon 0 is not above 0":                      adam(func(a *Adam) { a.Epsilon = 0 }),
+		`recipe: update 1 has only "true" images, want "real" or "fake"`:   recipe(func(r *Recipe) { r.Updates[0].Only = "true" }),
+		"recipe: update 2 has only fake images: it must train":             recipe(func(r *Recipe) { r.Updates[1].Only = Fake }),
+		"recipe: update 1 has only real images: it must train":             recipe(func(r *Recipe) { r.Updates[0].Only, r.Updates[0].Joined = Real, true }),
 	} {
 		gan := small()
 		change(&gan)
@@ -139,17 +151,37 @@ func TestStepsPerEpochAndGrids(t *testing.T) {
 		images, steps int
 	}{
 		{Shuffled, 12, 3}, {Shuffled, 13, 4}, {Shuffled, 1, 1}, {Shuffled, 0, 0},
-		{Replacement, 12, 3}, {Replacement, 15, 3}, {Replacement, 3, 0},
+		{Replacement, 12, 3}, {Replacement, 15, 3}, {Replacement, 3, 0}, {Fixed, 13, 4},
 	} {
 		r := Recipe{Batch: 4, Sampling: c.sampling}
 		if got := r.StepsPerEpoch(c.images); got != c.steps {
 			t.Errorf("%d images, %s: %d steps, want %d", c.images, c.sampling, got, c.steps)
 		}
 	}
-	g := Grid{Every: 25}
-	for epoch, want := range map[int]bool{1: true, 2: false, 24: false, 25: true, 26: false, 50: true} {
-		if g.Due(epoch) != want {
-			t.Errorf("epoch %d: a grid is due: %v, want %v", epoch, !want, want)
+	three := Recipe{Batch: 4, Sampling: Shuffled, Updates: []Update{{Real: 2}}}
+	for images, steps := range map[int]int{12: 1, 14: 1, 15: 2, 24: 2, 2: 0} { // of 12 images, the last one of 3 at least
+		if got := three.StepsPerEpoch(images); got != steps {
+			t.Errorf("%d images, three batches a step: %d steps, want %d", images, got, steps)
+		}
+	}
+	for _, c := range []struct {
+		grid Grid
+		due  []int // of steps 0 to 50, 5 an epoch
+	}{
+		{Grid{Every: 4}, []int{5, 20, 40}},
+		{Grid{Every: 4, Start: true}, []int{0, 20, 40}},
+		{Grid{Every: 1}, []int{5, 10, 15, 20, 25, 30, 35, 40, 45, 50}},
+		{Grid{Steps: 12}, []int{12, 24, 36, 48}},
+		{Grid{Steps: 20, Start: true}, []int{0, 20, 40}},
+	} {
+		var due []int
+		for step := range 51 {
+			if c.grid.Due(step, 5) {
+				due = append(due, step)
+			}
+		}
+		if diff := cmp.Diff(c.due, due); diff != "" {
+			t.Errorf("%+v: grids are due after steps (-want +got):\n%s", c.grid, diff)
 		}
 	}
 }

@@ -20,7 +20,9 @@ type Published struct {
 }
 
 // All lists the published GANs by name.
-func All() []Published { return []Published{guoMLP(), michelucciDCGAN(), michelucciCGAN()} }
+func All() []Published {
+	return []Published{fredriksson2D(), guoMLP(), introMLP(), michelucciCGAN(), michelucciDCGAN(), silvaDCGAN()}
+}
 
 // Find returns a GAN by its name, with the recipe of a variant unless that is
 // empty. An unknown name is answered with the nearest one.

@@ -1,6 +1,9 @@
 package arch
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Role names one of the two networks.
 type Role string
@@ -15,6 +18,7 @@ const (
 type Recipe struct {
 	Batch    int      // real images in a step, and latent vectors in an update
 	Epochs   int      // passes over the data set
+	Steps    int      `json:",omitempty"` // steps in all, instead of Epochs, where the document counts those
 	Sampling Sampling // how real images are drawn
 
 	Updates []Update
@@ -23,7 +27,20 @@ type Recipe struct {
 	// Otherwise an update sees what the one before it changed.
 	Simultaneous bool
 
+	// Phases train one network alone, then the other, and again from the first
+	// on. None: every step makes all updates.
+	Phases []Phase `json:",omitempty"`
+
 	Adam map[Role]Adam
+	// EMA above 0: a running average of the generator's weights is kept, which
+	// decays by that much with each of its updates, once it is warm.
+	EMA float64 `json:",omitempty"`
+}
+
+// Phase is a number of steps that make the updates of one network alone.
+type Phase struct {
+	Trains Role
+	Steps  int
 }
 
 // Sampling is a way to draw real images.
@@ -31,6 +48,7 @@ type Sampling string
 
 const (
 	Shuffled    Sampling = "shuffled"    // every image once an epoch; the last batch is what remains
+	Fixed       Sampling = "fixed"       // shuffled once, the same batches in every epoch; with the last one, as few latent vectors
 	Replacement Sampling = "replacement" // each image of a batch independently; images/batch steps make an epoch, rounded down
 )
 
@@ -39,10 +57,12 @@ type Update struct {
 	Trains Role
 	// Noise numbers the latent vectors: updates with one number see the same.
 	Noise int
-	// Only: the discriminator's update has one kind of images alone. Empty: both.
+	// Real numbers the real examples in the same way.
+	Real int `json:",omitempty"`
+	// Only: the discriminator's update has one kind of examples alone. Empty: both.
 	Only Images `json:",omitempty"`
-	// Half: the update sees the first half of the step's real images, and of the
-	// latent vectors of its Noise, rounded up.
+	// Half: the update sees the first half of the real examples of its Real, and
+	// of the latent vectors of its Noise, rounded up.
 	Half bool `json:",omitempty"`
 	// RealLabel and FakeLabel are what the network being trained wants the
 	// discriminator to say; the generator's update has no real images.
@@ -56,6 +76,9 @@ type Update struct {
 	// Epsilon above 0: the loss is -log(p + Epsilon) of the probability.
 	// Otherwise it is the cross-entropy of the logit, which needs no guard.
 	Epsilon float64
+	// Minimax: the generator's loss is minus the one that FakeLabel makes, so
+	// log(1 - D(G(z))) for 0.
+	Minimax bool `json:",omitempty"`
 }
 
 // Images is a kind of images that a discriminator sees.
@@ -72,15 +95,87 @@ type Adam struct{ Rate, Beta1, Beta2, Epsilon float64 }
 
 // StepsPerEpoch is the number of steps that make an epoch over that many images.
 func (r Recipe) StepsPerEpoch(images int) int {
-	if r.Sampling == Shuffled {
-		return (images + r.Batch - 1) / r.Batch
+	inStep := r.Batch * r.Reals()
+	steps := images / inStep
+	if r.Sampling != Replacement && images%inStep >= r.Reals() {
+		steps++
 	}
-	return images / r.Batch
+	return steps
+}
+
+// Reals is the number of batches of real examples in a step. What remains for
+// the last step of an epoch is cut evenly.
+func (r Recipe) Reals() int {
+	most := 0
+	for _, u := range r.Updates {
+		most = max(most, u.Real)
+	}
+	return most + 1
+}
+
+// Phase is the network that a step, counted from 0, trains alone; empty where it
+// trains both.
+func (r Recipe) Phase(step int) Role {
+	role, _ := r.phase(step)
+	return role
+}
+
+// Trained is the number of steps before the given one that train a network.
+func (r Recipe) Trained(role Role, step int) int {
+	if len(r.Phases) == 0 {
+		return step
+	}
+	_, trained := r.phase(step)
+	return trained[role]
+}
+
+// phase gives a step's phase, and the steps before it that train each network.
+func (r Recipe) phase(step int) (role Role, before map[Role]int) {
+	cycle, before := 0, map[Role]int{}
+	for _, p := range r.Phases {
+		cycle += p.Steps
+	}
+	if cycle == 0 {
+		return "", before
+	}
+	for _, p := range r.Phases {
+		before[p.Trains] += step / cycle * p.Steps
+	}
+	rest := step % cycle
+	for _, p := range r.Phases {
+		role = p.Trains
+		before[role] += min(rest, p.Steps)
+		if rest -= p.Steps; rest < 0 {
+			break
+		}
+	}
+	return role, before
+}
+
+// Alone is the recipe with the updates of one network; the empty role leaves
+// all.
+func (r Recipe) Alone(role Role) Recipe {
+	if role != "" {
+		r.Updates = slices.DeleteFunc(slices.Clone(r.Updates), func(u Update) bool { return u.Trains != role })
+	}
+	return r
+}
+
+// Latents is the number of latent vectors in an update, in a step of so many
+// real images.
+func (r Recipe) Latents(real int) int {
+	if r.Sampling == Fixed {
+		return real
+	}
+	return r.Batch
 }
 
 // MaxBatch bounds a recipe's batch, and so what a stored one can make us
 // allocate.
 const MaxBatch = 1 << 16
+
+// MaxPhase bounds the steps of a phase.
+const MaxPhase = 1 << 20
 
 // maxNoise bounds the numbers of an update's latent vectors: each has a random
 // stream of its own, and streams are numbered.
@@ -90,11 +185,11 @@ func (r Recipe) check() error {
 	if r.Batch < 1 || r.Batch > MaxBatch {
 		return fmt.Errorf("batch of %d, want 1 to %d", r.Batch, MaxBatch)
 	}
-	if r.Epochs < 1 {
-		return fmt.Errorf("%d epochs, want at least 1", r.Epochs)
+	if r.Steps < 0 || r.Steps == 0 && r.Epochs < 1 {
+		return fmt.Errorf("%d steps or %d epochs, want at least 1", r.Steps, r.Epochs)
 	}
-	if r.Sampling != Shuffled && r.Sampling != Replacement {
-		return fmt.Errorf("sampling %q, want %q or %q", r.Sampling, Shuffled, Replacement)
+	if r.Sampling != Shuffled && r.Sampling != Fixed && r.Sampling != Replacement {
+		return fmt.Errorf("sampling %q, want %q, %q or %q", r.Sampling, Shuffled, Fixed, Replacement)
 	}
 	if len(r.Updates) == 0 {
 		return fmt.Errorf("no updates")
@@ -119,11 +214,28 @@ func (r Recipe) check() error {
 			return fmt.Errorf("%s: %w", u.Trains, err)
 		}
 	}
+	for i, p := range r.Phases {
+		switch {
+		case r.Simultaneous:
+			return fmt.Errorf("phases of one network each in a simultaneous step")
+		case !trained[p.Trains]:
+			return fmt.Errorf("phase %d trains %q, which no update does", i+1, p.Trains)
+		case p.Steps < 1 || p.Steps > MaxPhase:
+			return fmt.Errorf("phase %d has %d steps, want 1 to %d", i+1, p.Steps, MaxPhase)
+		}
+	}
+	if !(r.EMA >= 0 && r.EMA < 1) {
+		return fmt.Errorf("a running average that decays by %g, want [0, 1)", r.EMA)
+	}
 	return nil
 }
 
 func (u Update) check() error {
 	switch {
+	case u.Real < 0 || u.Real >= maxNoise:
+		return fmt.Errorf("has real examples %d, which is not in [0, %d)", u.Real, maxNoise)
+	case u.Minimax && u.Trains != Generator:
+		return fmt.Errorf("trains the %s by the generator's minimax loss", u.Trains)
 	case u.Trains != Generator && u.Trains != Discriminator:
 		return fmt.Errorf("trains %q, want %q or %q", u.Trains, Generator, Discriminator)
 	case u.Noise < 0 || u.Noise >= maxNoise:

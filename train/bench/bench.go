@@ -95,21 +95,27 @@ func (o Options) trainer() (*train.Trainer, error) {
 		return nil, err
 	}
 	model := &train.Model{GAN: o.GAN, State: state, Seed: seed, Dataset: "noise"}
-	return train.NewTrainer(model, pictures(o.GAN), o.Train)
+	return train.NewTrainer(model, newNoise(o.GAN), o.Train)
 }
 
-// pictures makes noise for four batches: enough that a batch is gathered as in
-// a run, too few to count as memory.
-func pictures(gan arch.GAN) *dataset.Images {
-	c, h, w := gan.Image[0], gan.Image[1], gan.Image[2]
-	pixels := make([]byte, 4*gan.Recipe.Batch*c*h*w)
-	_, _ = rand.NewChaCha8([32]byte{}).Read(pixels) // never fails
-	data := &dataset.Images{Name: "noise", Channels: c, Height: h, Width: w, Pixels: pixels}
-	for i := range data.Len() {
-		data.Labels = append(data.Labels, byte(i%max(gan.Classes, 1)))
-	}
-	return data
+// noise is examples of any shape.
+type noise struct {
+	*dataset.Images
+	shape arch.Shape
 }
+
+// newNoise makes four batches: enough that one is gathered as in a run, too few
+// to count as memory.
+func newNoise(gan arch.GAN) noise {
+	values := gan.Image.Size()
+	pixels := make([]byte, 4*gan.Recipe.Batch*values)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(pixels) // never fails
+	return noise{&dataset.Images{Name: "noise", Channels: values, Height: 1, Width: 1, Pixels: pixels}, gan.Image}
+}
+
+func (n noise) Shape() []int { return n.shape }
+
+func (n noise) Scale(dst []float32, index []int, _, _ float64) { n.Images.Scale(dst, index, -1, 1) }
 
 // steps times whole steps.
 func (r *Report) steps(ctx context.Context, o Options) (err error) {

@@ -69,3 +69,11 @@ func TestQuantile(t *testing.T) {
 		t.Errorf("quantile of one value is %v, want it", got)
 	}
 }
+
+// Points train as pictures do.
+func TestRunOnPoints(t *testing.T) {
+	r, err := Run(context.Background(), options(t, "fredriksson-2d", 2))
+	if err != nil || r.Steps < leastSteps {
+		t.Errorf("report %+v, error %v", r, err)
+	}
+}

@@ -35,11 +35,15 @@ func IDX(folder string) (*Images, error) {
 	if labels != "" {
 		labelPath = filepath.Join(folder, labels)
 	}
-	name := "idx"
+	return load(imagePath, labelPath, baseName(folder), "")
+}
+
+// baseName is the last part of a folder's path, also of ".".
+func baseName(folder string) string {
 	if absolute, err := filepath.Abs(folder); err == nil {
-		name = filepath.Base(absolute)
+		folder = absolute
 	}
-	return load(imagePath, labelPath, name, "")
+	return filepath.Base(folder)
 }
 
 // load reads a pair of files; labelPath is empty when there are no labels.

@@ -1,11 +1,16 @@
-// Package dataset holds the pictures that a GAN learns from, and says in which
-// order they are seen.
+// Package dataset holds the pictures or points that a GAN learns from, and says
+// in which order they are seen.
 //
 // Pictures stay in memory as the bytes that they came as, a quarter of their
 // size as float32, and are scaled when a batch is gathered. The order is a
 // pure function of seed, stream and epoch (or step), so a run resumes from its
 // step number alone.
 package dataset
+
+import (
+	"crypto/sha256"
+	"fmt"
+)
 
 // Images is a set of pictures of one size.
 type Images struct {
@@ -16,10 +21,15 @@ type Images struct {
 
 	Pixels []byte // [N, C, H, W], 0 to 255
 	Labels []byte // [N]; nil when the set has none
+
+	Classes []string // what the labels stand for, where they have names
 }
 
 // Len is the number of pictures.
 func (d *Images) Len() int { return len(d.Pixels) / d.pictureSize() }
+
+// Shape is [C, H, W].
+func (d *Images) Shape() []int { return []int{d.Channels, d.Height, d.Width} }
 
 // Label is the class of a picture, or -1 when the set has no labels.
 func (d *Images) Label(i int) int {
@@ -27,6 +37,21 @@ func (d *Images) Label(i int) int {
 		return -1
 	}
 	return int(d.Labels[i])
+}
+
+// About is the name and the licence.
+func (d *Images) About() (name, licence string) { return d.Name, d.Licence }
+
+// Sum is the SHA-256 of the pixels.
+func (d *Images) Sum() string { return fmt.Sprintf("%x", sha256.Sum256(d.Pixels)) }
+
+// String is one line: name, count, size, classes.
+func (d *Images) String() string {
+	s := fmt.Sprintf("%s: %d pictures of %s", d.Name, d.Len(), times(d.Shape()))
+	if len(d.Classes) > 0 {
+		s += ", classes " + shorten(d.Classes)
+	}
+	return s
 }
 
 func (d *Images) pictureSize() int { return d.Channels * d.Height * d.Width }

@@ -64,3 +64,22 @@ func TestScaleEndsAreExact(t *testing.T) {
 		}
 	}
 }
+
+func TestImagesAbout(t *testing.T) {
+	d := &Images{Name: "d", Licence: "l", Channels: 1, Height: 1, Width: 3, Pixels: []byte("abcdef")}
+	// printf abcdef | sha256sum: what the report of a run holds.
+	if got, want := d.Sum(), "bef57ec7f53a6d40beb640a780a639c83bc29ac8a9816f1fc6c5c6dcd93c4721"; got != want {
+		t.Errorf("sum %s, want %s", got, want)
+	}
+	name, licence := d.About()
+	if name != "d" || licence != "l" || d.Label(1) != -1 || !cmp.Equal(d.Shape(), []int{1, 1, 3}) {
+		t.Errorf("%q, %q, label %d, shape %v", name, licence, d.Label(1), d.Shape())
+	}
+	if got, want := d.String(), "d: 2 pictures of 1x1x3"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	d.Labels, d.Classes = []byte{1, 0}, []string{"cat", "dog"}
+	if got, want := d.String(), "d: 2 pictures of 1x1x3, classes cat, dog"; got != want || d.Label(0) != 1 {
+		t.Errorf("%q, label %d, want %q and 1", got, d.Label(0), want)
+	}
+}

@@ -2,11 +2,12 @@ package dataset
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"fmt"
 )
 
-// foreign lists how files begin that end up where an IDX file is expected.
+// foreign lists how files begin that end up where a data file is expected.
 var foreign = []struct{ start, what string }{
 	{"\x1f\x8b", "gzip inside gzip: unpack it once"},
 	{"\x89PNG", "a PNG picture"},
@@ -39,10 +40,15 @@ func checkMagic(start []byte, rank int) error {
 	case magic>>16 == 0 && elementTypes[start[2]] != "":
 		was = fmt.Sprintf("an IDX file of element type %s; unsigned bytes are needed", elementTypes[start[2]])
 	}
+	return fmt.Errorf("magic number is 0x%08x, expected 0x%08x: %s", magic, want, cmp.Or(foreignKind(start), was))
+}
+
+// foreignKind says what a file is that begins so, or "".
+func foreignKind(start []byte) string {
 	for _, f := range foreign {
 		if bytes.HasPrefix(start, []byte(f.start)) {
-			was = f.what
+			return f.what
 		}
 	}
-	return fmt.Errorf("magic number is 0x%08x, expected 0x%08x: %s", magic, want, was)
+	return ""
 }

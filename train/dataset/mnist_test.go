@@ -7,9 +7,17 @@ import (
 )
 
 func TestMNIST(t *testing.T) {
+	if _, err := mnistImages.Fetch(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	before := allocated()
 	d, err := MNIST(t.Context())
 	if err != nil {
 		t.Fatal(err)
+	}
+	// What is kept, and 3 MB for the tables of deflate's blocks.
+	if got, most := allocated()-before, uint64(60000*28*28+60000+4<<20); got > most {
+		t.Errorf("%d bytes allocated, want at most %d", got, most)
 	}
 	if d.Len() != 60000 || d.Channels != 1 || d.Height != 28 || d.Width != 28 {
 		t.Fatalf("%d pictures of %dx%dx%d", d.Len(), d.Channels, d.Height, d.Width)

@@ -22,6 +22,7 @@ type Update struct {
 	Name   string // in errors
 	Inputs []export.Port
 	Loss   *gorgonia.Node // a scalar
+	Report []export.Port  // scalars besides the loss, each under a name of its own in the step
 	New    []export.Port  // named as the state that they replace
 }
 
@@ -55,7 +56,7 @@ type Feed map[string]gorgonia.Value
 // Program is a compiled step.
 type Program interface {
 	// Run performs the step and returns the loss of each update, each from its
-	// own forward pass, before its update.
+	// own forward pass, before its update, then what the updates report.
 	Run(Feed) ([]float64, error)
 	// Rows says that an input is best fed as [features, batch], and in which
 	// order of the features, counted as they lie in the plan's [batch,

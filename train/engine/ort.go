@@ -20,10 +20,10 @@ type ort struct {
 	session *runtime.Session
 	loop    *runtime.Loop
 	state   State
-	kept    []string // state that the model reads
-	written []string // state that it writes as well
-	fed     []string // inputs that are not state
-	losses  []string
+	kept    []string         // state that the model reads
+	written []string         // state that it writes as well
+	fed     []string         // inputs that are not state
+	scalars []string         // outputs that are not state: losses and reports
 	rows    map[string][]int // the orders of Rows
 	note    string           // why the provider is not the first choice
 }
@@ -40,8 +40,13 @@ func NewORT(ctx context.Context, step Step, state State, o runtime.Options) (Pro
 	}
 	e := &ort{state: state}
 	feedback, own := map[string]string{}, map[string]*tensor.Dense{}
-	for i, u := range step.Updates {
-		e.losses = append(e.losses, lossName(i))
+	for i := range step.Updates {
+		e.scalars = append(e.scalars, lossName(i))
+	}
+	for _, u := range step.Updates {
+		for _, p := range u.Report {
+			e.scalars = append(e.scalars, p.Name)
+		}
 		for _, p := range u.New {
 			if _, twice := feedback[p.Name+newSuffix]; !twice {
 				feedback[p.Name+newSuffix] = p.Name
@@ -116,12 +121,12 @@ func lossName(update int) string { return fmt.Sprintf("loss/%d", update) }
 
 // Model joins the updates of a step into one ONNX model, in which equal
 // computations stand once. It reads the state and what is fed by name, and
-// gives the losses as loss/0, loss/1 and so on, and each new value under its
-// name with ".new" behind it.
+// gives the losses as loss/0, loss/1 and so on, reports under their names, and
+// each new value under its name with ".new" behind it.
 func Model(step Step) (*onnxpb.ModelProto, error) {
 	var parts []pass.Part
 	for i, u := range step.Updates {
-		outputs := []export.Port{{Name: lossName(i), Node: u.Loss}}
+		outputs := append([]export.Port{{Name: lossName(i), Node: u.Loss}}, u.Report...)
 		writes := map[string]string{}
 		for _, p := range u.New {
 			outputs = append(outputs, export.Port{Name: p.Name + newSuffix, Node: p.Node})
@@ -204,17 +209,17 @@ func (e *ort) Run(feed Feed) ([]float64, error) {
 	if err := e.loop.Run(context.Background()); err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
 	}
-	losses := make([]float64, len(e.losses))
-	for i, name := range e.losses {
+	values := make([]float64, len(e.scalars))
+	for i, name := range e.scalars {
 		v, err := e.loop.Output(name)
 		if err != nil {
 			return nil, fmt.Errorf("engine: %w", err)
 		}
-		if losses[i], err = scalar(v); err != nil {
+		if values[i], err = scalar(v); err != nil {
 			return nil, fmt.Errorf("engine: %s: %w", name, err)
 		}
 	}
-	return losses, nil
+	return values, nil
 }
 
 // Rows implements Program.

@@ -24,6 +24,7 @@ type tapeUpdate struct {
 	machine gorgonia.VM
 	fed     []export.Port // inputs that are not state
 	loss    gorgonia.Value
+	report  []gorgonia.Value
 	commits []commit
 }
 
@@ -60,7 +61,7 @@ type keeper = interface{ Last() gorgonia.Value }
 
 // compileTape returns an update and the part of its graph that it runs.
 func compileTape(u Update, state State) (*tapeUpdate, *gorgonia.ExprGraph, error) {
-	t := &tapeUpdate{name: u.Name}
+	t := &tapeUpdate{name: u.Name, report: make([]gorgonia.Value, len(u.Report))}
 	for _, p := range u.Inputs {
 		v, ok := state[p.Name]
 		if !ok {
@@ -81,6 +82,9 @@ func compileTape(u Update, state State) (*tapeUpdate, *gorgonia.ExprGraph, error
 		t.commits = append(t.commits, commit{keeper, state[p.Name]})
 	}
 	roots = append(roots, gorgonia.Read(u.Loss, &t.loss))
+	for i, p := range u.Report {
+		roots = append(roots, p.Node, gorgonia.Read(p.Node, &t.report[i]))
+	}
 	// Only what the roots need: Gorgonia would compute every gradient that an
 	// operator can give.
 	graph := u.Loss.Graph().SubgraphRoots(roots...)
@@ -135,8 +139,8 @@ func (e expressions) first(n *gorgonia.Node, done map[*gorgonia.Node]*gorgonia.N
 
 // Run implements Program.
 func (t *tape) Run(feed Feed) ([]float64, error) {
-	losses := make([]float64, len(t.updates))
-	for i, u := range t.updates {
+	var losses, reports []float64
+	for _, u := range t.updates {
 		if err := u.run(feed); err != nil {
 			return nil, fmt.Errorf("engine: %s: %w", u.name, err)
 		}
@@ -144,7 +148,14 @@ func (t *tape) Run(feed Feed) ([]float64, error) {
 		if err != nil {
 			return nil, fmt.Errorf("engine: %s: loss: %w", u.name, err)
 		}
-		losses[i] = loss
+		losses = append(losses, loss)
+		for _, v := range u.report {
+			x, err := scalar(v)
+			if err != nil {
+				return nil, fmt.Errorf("engine: %s: report: %w", u.name, err)
+			}
+			reports = append(reports, x)
+		}
 		if !t.simultaneous {
 			u.commit()
 		}
@@ -154,7 +165,7 @@ func (t *tape) Run(feed Feed) ([]float64, error) {
 			u.commit()
 		}
 	}
-	return losses, nil
+	return append(losses, reports...), nil
 }
 
 func (u *tapeUpdate) run(feed Feed) error {

@@ -14,8 +14,10 @@ import (
 // exported model has.
 type Inference struct {
 	Graph   *gorgonia.ExprGraph
-	Inputs  []export.Port // z for a generator, image for a discriminator; label where it takes one
-	Outputs []export.Port // image; logit or probability
+	Inputs  []export.Port // z for a generator, image or points for a discriminator; label where it takes one
+	Outputs []export.Port // image or points; logit or probability, or both, in this order
+
+	values []gorgonia.Value // of the outputs
 }
 
 // NewInference builds the graph of a network at a batch size, with its
@@ -39,9 +41,9 @@ func NewInference(role arch.Role, net arch.Network, values map[string]*tensor.De
 			return nil, fmt.Errorf("nn: %s: %w", p.Name, err)
 		}
 	}
-	in, out := "z", "image"
+	in := "z"
 	if role == arch.Discriminator {
-		in, out = "image", "logit"
+		in = exampleName(len(net.Input))
 	}
 	x := Input(g, in, dt, append([]int{batch}, net.Input...)...)
 	inputs := []export.Port{{Name: in, Node: x}}
@@ -54,19 +56,36 @@ func NewInference(role arch.Role, net arch.Network, values map[string]*tensor.De
 	if err != nil {
 		return nil, err
 	}
-	if y.Logit != y.Node {
-		out = "probability"
+	i := &Inference{Graph: g, Inputs: inputs}
+	switch {
+	case role == arch.Generator:
+		i.Outputs = []export.Port{{Name: exampleName(y.Node.Dims() - 1), Node: y.Node}}
+	case y.Logit == y.Node:
+		i.Outputs = []export.Port{{Name: "logit", Node: y.Node}}
+	case net.Logit:
+		i.Outputs = []export.Port{{Name: "logit", Node: y.Logit}, {Name: "probability", Node: y.Node}}
+	default:
+		i.Outputs = []export.Port{{Name: "probability", Node: y.Node}}
 	}
-	return &Inference{
-		Graph:   g,
-		Inputs:  inputs,
-		Outputs: []export.Port{{Name: out, Node: y.Node}},
-	}, nil
+	i.values = make([]gorgonia.Value, len(i.Outputs))
+	for k, p := range i.Outputs {
+		gorgonia.Read(p.Node, &i.values[k])
+	}
+	return i, nil
+}
+
+// exampleName is what a model calls a batch of examples that have so many axes.
+func exampleName(axes int) string {
+	if axes == 1 {
+		return "points"
+	}
+	return "image"
 }
 
 // Run evaluates the graph on Gorgonia's tape machine, with a value for each of
-// its inputs. It is the reference that an exported model is held against.
-func (i *Inference) Run(in ...*tensor.Dense) (*tensor.Dense, error) {
+// its inputs, and returns the outputs; both in their order. It is the reference
+// that an exported model is held against.
+func (i *Inference) Run(in ...*tensor.Dense) ([]*tensor.Dense, error) {
 	if len(in) != len(i.Inputs) {
 		return nil, fmt.Errorf("nn: %d inputs are given, want %d", len(in), len(i.Inputs))
 	}
@@ -80,9 +99,13 @@ func (i *Inference) Run(in ...*tensor.Dense) (*tensor.Dense, error) {
 	if err := vm.RunAll(); err != nil {
 		return nil, fmt.Errorf("nn: %w", err)
 	}
-	y, ok := i.Outputs[0].Node.Value().(*tensor.Dense)
-	if !ok {
-		return nil, fmt.Errorf("nn: %s is no array", i.Outputs[0].Name)
+	out := make([]*tensor.Dense, len(i.values))
+	for k, v := range i.values {
+		y, ok := v.(*tensor.Dense)
+		if !ok {
+			return nil, fmt.Errorf("nn: %s is no array", i.Outputs[k].Name)
+		}
+		out[k] = y.Clone().(*tensor.Dense)
 	}
-	return y.Clone().(*tensor.Dense), nil
+	return out, nil
 }

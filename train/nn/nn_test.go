@@ -2,6 +2,7 @@ package nn_test
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -59,7 +60,7 @@ func TestInferenceIsTheFormula(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if d := departure(t, y.Data().([]float64), want...); !(d <= tolerance) {
+				if d := departure(t, y[0].Data().([]float64), want...); !(d <= tolerance) {
 					t.Errorf("%s at batch %d departs from the formula by %.1e", role, n, d)
 				}
 			}
@@ -186,14 +187,20 @@ func TestLogitIsTheSigmoidsInput(t *testing.T) {
 
 func TestNamesOfInputsAndOutputs(t *testing.T) {
 	logits := arch.Network{Input: smallDiscriminator.Input, Layers: smallDiscriminator.Layers[:len(smallDiscriminator.Layers)-1]}
+	both := smallDiscriminator
+	both.Logit = true
+	plane := arch.Network{Input: arch.Shape{2}, Layers: arch.Layers{arch.Dense{Units: 2, Init: arch.Glorot}}}
 	for _, c := range []struct {
 		role arch.Role
 		net  arch.Network
 		want []string
 	}{
 		{arch.Generator, smallGenerator, []string{"z", "label", "image"}},
+		{arch.Generator, plane, []string{"z", "points"}},
 		{arch.Discriminator, smallDiscriminator, []string{"image", "probability"}},
 		{arch.Discriminator, logits, []string{"image", "logit"}},
+		{arch.Discriminator, both, []string{"image", "logit", "probability"}},
+		{arch.Discriminator, plane, []string{"points", "logit"}},
 	} {
 		g, err := nn.NewInference(c.role, c.net, used(t, c.role, c.net), 2)
 		if err != nil {
@@ -205,6 +212,27 @@ func TestNamesOfInputsAndOutputs(t *testing.T) {
 		}
 		if diff := cmp.Diff(c.want, names); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", c.role, diff)
+		}
+	}
+}
+
+// A network that gives both gives the logit of its probability.
+func TestLogitBesideProbability(t *testing.T) {
+	net := smallDiscriminator
+	net.Logit = true
+	values, _ := double(used(t, arch.Discriminator, net))
+	g, err := nn.NewInference(arch.Discriminator, net, values, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, _ := batch(3, net.Input)
+	out, err := g.Run(x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, z := range out[0].Data().([]float64) {
+		if p := out[1].Data().([]float64)[i]; math.Abs(p-1/(1+math.Exp(-z))) > tolerance {
+			t.Errorf("logit %g, probability %g", z, p)
 		}
 	}
 }

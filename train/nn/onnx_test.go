@@ -49,14 +49,18 @@ func TestPublishedNetworksOnONNXRuntime(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				d, err := verify.Compare(got[g.Outputs[0].Name], want)
-				if err != nil {
-					t.Fatal(err)
+				worst := 0.0
+				for i, output := range g.Outputs {
+					d, err := verify.Compare(got[output.Name], want[i])
+					if err != nil {
+						t.Fatal(err)
+					}
+					if !(d <= 1e-5) { // as promised; float32 on both sides, sums of up to 12800 terms
+						t.Errorf("%s %s at batch %d: ONNX Runtime departs from Gorgonia by %.1e in %s", p.Name, role, n, d, output.Name)
+					}
+					worst = max(worst, d)
 				}
-				if !(d <= 1e-5) { // as promised; float32 on both sides, sums of up to 6400 terms
-					t.Errorf("%s %s at batch %d: ONNX Runtime departs from Gorgonia by %.1e", p.Name, role, n, d)
-				}
-				fmt.Fprintf(table, "\t%.1e", d)
+				fmt.Fprintf(table, "\t%.1e", worst)
 			}
 			fmt.Fprintln(table)
 		}

@@ -61,14 +61,14 @@ func (o *batchNormGradX) Lower(l *export.Lowering) error {
 	if !o.Training {
 		return l.Output("Mul", []string{dy, broadcast(l, scale, x)})
 	}
-	// scale·dy - (x-mean)·slope - shift: few passes over the large arrays, one
-	// of them, x-mean, shared with the variance.
-	over, flat := otherAxes(x).attribute(), export.Int("keepdims", 0)
+	// scale·dy - (x-mean)·slope - shift: few passes over the large arrays. x-mean
+	// is shared with the variance, the sums with the gradients of gamma and beta.
 	centred := l.Add("Sub", []string{l.Input(0), broadcast(l, l.Input(2), x)})
-	meanDy := l.Add("ReduceMean", []string{dy}, over, flat)
-	meanDyX := l.Add("ReduceMean", []string{l.Add("Mul", []string{dy, centred})}, over, flat)
-	slope := l.Add("Mul", []string{l.Add("Mul", []string{scale, l.Add("Mul", []string{r, r})}), meanDyX})
-	shift := l.Add("Mul", []string{scale, meanDy})
+	sumDy := lowerChannelSum(l, dy, x)
+	sumDyX := lowerChannelSum(l, l.Add("Mul", []string{dy, centred}), x)
+	share := l.Add("Mul", []string{scale, l.Scalar("share", float64(x[1])/float64(x.TotalSize()))})
+	slope := l.Add("Mul", []string{l.Add("Mul", []string{share, l.Add("Mul", []string{r, r})}), sumDyX})
+	shift := l.Add("Mul", []string{share, sumDy})
 	rest := l.Add("Add", []string{l.Add("Mul", []string{centred, broadcast(l, slope, x)}), broadcast(l, shift, x)})
 	return l.Output("Sub", []string{l.Add("Mul", []string{dy, broadcast(l, scale, x)}), rest})
 }
@@ -99,11 +99,8 @@ func (o *batchNormGradGamma) Lower(l *export.Lowering) error {
 	x := l.Shape(0)
 	r := lowerInverseDeviation(l, l.Input(2), o.epsilon)
 	centred := l.Add("Sub", []string{l.Input(0), broadcast(l, l.Input(1), x)})
-	product := l.Add("Mul", []string{l.Input(3), centred})
-	// The mean, not the sum, so that the gradient of x shares it.
-	mean := l.Add("ReduceMean", []string{product}, otherAxes(x).attribute(), export.Int("keepdims", 0))
-	values := float64(x.TotalSize() / x[1])
-	return l.Output("Mul", []string{mean, l.Add("Mul", []string{r, l.Scalar("values", values)})})
+	sum := lowerChannelSum(l, l.Add("Mul", []string{l.Input(3), centred}), x)
+	return l.Output("Mul", []string{sum, r})
 }
 
 func batchNormGradXKernel[F float](o *batchNormGradX) kernel[F] {

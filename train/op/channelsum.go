@@ -53,8 +53,16 @@ func (o *channelSum) SymDiff(gorgonia.Nodes, *gorgonia.Node, *gorgonia.Node) (go
 
 func (o *channelSum) Lower(l *export.Lowering) error {
 	l.SumsBatch()
-	axes := otherAxes(l.Shape(0))
-	return l.Output("ReduceSum", []string{l.Input(0), l.Ints("axes", axes.int64s()...)}, export.Int("keepdims", 0))
+	return l.Output("ReduceSum", sumOperands(l, l.Input(0), l.Shape(0)), export.Int("keepdims", 0))
+}
+
+// lowerChannelSum adds up another value of the shape of x.
+func lowerChannelSum(l *export.Lowering, value string, x tensor.Shape) string {
+	return l.Add("ReduceSum", sumOperands(l, value, x), export.Int("keepdims", 0))
+}
+
+func sumOperands(l *export.Lowering, value string, x tensor.Shape) []string {
+	return []string{value, l.Ints("axes", otherAxes(x).int64s()...)}
 }
 
 // axes is a list of axes.

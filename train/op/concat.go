@@ -19,8 +19,8 @@ type concat struct {
 	axis int
 }
 
-// slice takes the places from..to of an axis; it is concat's gradient. ONNX:
-// Slice, opset 13.
+// slice takes the places from..to of an axis; it is concat's gradient, and has
+// none itself. ONNX: Slice, opset 13.
 type slice struct {
 	operator
 	axis, from, to int
@@ -64,11 +64,11 @@ func (o *concat) DiffWRT(int) []bool { return []bool{true, true} }
 
 func (o *concat) SymDiff(in gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia.Nodes, error) {
 	border := in[0].Shape()[o.axis]
-	da, err := newSlice(dy, o.axis, 0, border)
+	da, err := Slice(dy, o.axis, 0, border)
 	if err != nil {
 		return nil, err
 	}
-	db, err := newSlice(dy, o.axis, border, dy.Shape()[o.axis])
+	db, err := Slice(dy, o.axis, border, dy.Shape()[o.axis])
 	return gorgonia.Nodes{da, db}, err
 }
 
@@ -81,14 +81,15 @@ func (o *concat) Lower(l *export.Lowering) error {
 	return l.Output("Concat", inputs(l, 2), export.Int("axis", o.axis))
 }
 
-func newSlice(x *gorgonia.Node, axis, from, to int) (*gorgonia.Node, error) {
+// Slice takes the places from..to of an axis, the last one not included.
+func Slice(x *gorgonia.Node, axis, from, to int) (*gorgonia.Node, error) {
 	o := newOperator("Slice", struct{ Axis, From, To int }{axis, from, to}, like(x), like(x))
 	return apply(&slice{o, axis, from, to}, x)
 }
 
 func (o *slice) InferShape(ds ...gorgonia.DimSizer) (tensor.Shape, error) {
 	y := shapes(ds)[0].Clone()
-	if o.from < 0 || o.from >= o.to || o.to > y[o.axis] {
+	if o.axis < 0 || o.axis >= len(y) || o.from < 0 || o.from >= o.to || o.to > y[o.axis] {
 		return nil, fmt.Errorf("op: Slice: places %d to %d of axis %d of %v", o.from, o.to, o.axis, y)
 	}
 	y[o.axis] = o.to - o.from

@@ -51,22 +51,21 @@ func hashLists() map[string][]variant {
 	}
 	epsilons := each([]norm{{1e-3, true}, {1e-5, true}}, batchNorm)
 	norms := append(epsilons, each([]norm{{1e-3, false}}, batchNorm)...)
-	entropy := each([][]op.Target{
+	targets := [][]op.Target{
 		{{Rows: 4, Label: 1}},
 		{{Rows: 4, Label: 0.9}},
 		{{Rows: 1, Label: 1}, {Rows: 3, Label: 0}},
 		{{Rows: 2, Label: 1}, {Rows: 2, Label: 0}},
 		{{Rows: 2, Label: 0}, {Rows: 2, Label: 1}},
-	}, func(s []op.Target, g *gorgonia.ExprGraph) (*gorgonia.Node, error) {
+	}
+	entropy := each(targets, func(s []op.Target, g *gorgonia.ExprGraph) (*gorgonia.Node, error) {
 		return op.SigmoidCrossEntropy(leaf(g, 4, 1), s...)
 	})
-	type labelled struct {
-		real    bool
-		epsilon float64
-	}
-	logLoss := each([]labelled{{true, 1e-8}, {false, 1e-8}, {true, 1e-7}}, func(s labelled, g *gorgonia.ExprGraph) (*gorgonia.Node, error) {
-		return op.LogLoss(leaf(g, 4, 1), s.real, s.epsilon)
-	})
+	logLoss := append(each(targets, func(s []op.Target, g *gorgonia.ExprGraph) (*gorgonia.Node, error) {
+		return op.LogLoss(leaf(g, 4, 1), 1e-8, s...)
+	}), must(func(g *gorgonia.ExprGraph) (*gorgonia.Node, error) {
+		return op.LogLoss(leaf(g, 4, 1), 1e-7, targets[0]...)
+	}))
 	concat := func(axis int, a, b []int) variant {
 		return must(func(g *gorgonia.ExprGraph) (*gorgonia.Node, error) {
 			return op.Concat(axis, leaf(g, a...), input(g, "other", newArray(b...).dense(tensor.Float64)))
@@ -128,6 +127,11 @@ func withoutAttributes() []variant {
 	})
 	return append(append(variants, gradientBy(0, variants)...),
 		must(func(g *gorgonia.ExprGraph) (*gorgonia.Node, error) { return op.ChannelSum(leaf(g, 2, 2)) }),
+		must(func(g *gorgonia.ExprGraph) (*gorgonia.Node, error) { return op.MeanProbability(leaf(g, 2, 1)) }),
+		must(func(g *gorgonia.ExprGraph) (*gorgonia.Node, error) { return op.Accuracy(leaf(g, 2, 1), leaf(g, 2, 1)) }),
+		must(func(g *gorgonia.ExprGraph) (*gorgonia.Node, error) {
+			return op.Towards(leaf(g, 2, 1), leaf(g, 2, 1), leaf(g))
+		}),
 		must(func(g *gorgonia.ExprGraph) (*gorgonia.Node, error) {
 			mean, _, err := op.Statistics(leaf(g, 2, 2))
 			return mean, err

@@ -1,6 +1,7 @@
 package op_test
 
 import (
+	"fmt"
 	"math"
 	"testing"
 
@@ -21,12 +22,7 @@ func lossRows() []row {
 		{"real and generated", []op.Target{{Rows: 3, Label: 0.9}, {Rows: 4, Label: 0}}},
 		{"batch 1", []op.Target{{Rows: 1, Label: 0}}},
 	} {
-		var labels []float64
-		for _, target := range s.targets {
-			for range target.Rows {
-				labels = append(labels, target.Label)
-			}
-		}
+		labels := labelsOf(s.targets)
 		rows = append(rows, row{
 			name: "SigmoidCrossEntropy " + s.variant, operands: []operand{in(len(labels), 1)}, terms: len(labels),
 			build: func(x []*gorgonia.Node) (*gorgonia.Node, error) { return op.SigmoidCrossEntropy(x[0], s.targets...) },
@@ -40,30 +36,66 @@ func lossRows() []row {
 	}
 	for _, s := range []struct {
 		variant string
-		n       int
-		real    bool
 		epsilon float64
+		targets []op.Target
 	}{
-		{"real", 5, true, 1e-8},
-		{"generated", 5, false, 1e-8},
-		{"real, epsilon 0.1", 4, true, 0.1},
-		{"generated, epsilon 0.1", 4, false, 0.1},
-		{"batch 1", 1, true, 0},
+		{"real", 1e-8, []op.Target{{Rows: 5, Label: 1}}},
+		{"generated", 1e-8, []op.Target{{Rows: 5, Label: 0}}},
+		{"real, epsilon 0.1", 0.1, []op.Target{{Rows: 4, Label: 1}}},
+		{"generated, epsilon 0.1", 0.1, []op.Target{{Rows: 4, Label: 0}}},
+		{"smoothed", 0.1, []op.Target{{Rows: 4, Label: 0.9}}},
+		{"real and generated", 0.1, []op.Target{{Rows: 3, Label: 0.9}, {Rows: 4, Label: 0}}},
+		{"batch 1", 0, []op.Target{{Rows: 1, Label: 1}}},
 	} {
+		labels := labelsOf(s.targets)
 		rows = append(rows, row{
-			name: "LogLoss " + s.variant, operands: []operand{{shape: []int{s.n, 1}, draw: probability}}, terms: s.n,
-			build: func(x []*gorgonia.Node) (*gorgonia.Node, error) { return op.LogLoss(x[0], s.real, s.epsilon) },
+			name: "LogLoss " + s.variant, operands: []operand{{shape: []int{len(labels), 1}, draw: probability}}, terms: len(labels),
+			build: func(x []*gorgonia.Node) (*gorgonia.Node, error) { return op.LogLoss(x[0], s.epsilon, s.targets...) },
 			naive: func(x []array) array {
-				return naiveMeanOf(x[0], func(_ int, p float64) float64 {
-					if !s.real {
-						p = 1 - p
-					}
-					return -math.Log(p + s.epsilon)
+				return naiveMeanOf(x[0], func(i int, p float64) float64 {
+					return -labels[i]*math.Log(p+s.epsilon) - (1-labels[i])*math.Log(1-p+s.epsilon)
 				})
 			},
 		})
 	}
+	for _, n := range []int{5, 1} {
+		logits := constant(in(n, 1))
+		rows = append(rows, row{
+			name: fmt.Sprintf("MeanProbability of %d", n), operands: []operand{logits}, terms: n,
+			build: func(x []*gorgonia.Node) (*gorgonia.Node, error) { return op.MeanProbability(x[0]) },
+			naive: func(x []array) array {
+				return naiveMeanOf(x[0], func(_ int, z float64) float64 { return 1 / (1 + math.Exp(-z)) })
+			},
+		}, row{
+			name: fmt.Sprintf("Accuracy of 3 and %d", n), operands: []operand{constant(in(3, 1)), logits}, terms: n + 3,
+			build: func(x []*gorgonia.Node) (*gorgonia.Node, error) { return op.Accuracy(x[0], x[1]) },
+			naive: func(x []array) array {
+				y := newArray()
+				for _, z := range x[0].data {
+					if z > 0 {
+						y.data[0] += 1 / float64(n+3)
+					}
+				}
+				for _, z := range x[1].data {
+					if z < 0 {
+						y.data[0] += 1 / float64(n+3)
+					}
+				}
+				return y
+			},
+		})
+	}
 	return rows
+}
+
+// labelsOf lists the label of each row.
+func labelsOf(targets []op.Target) (labels []float64) {
+	for _, t := range targets {
+		for range t.Rows {
+			labels = append(labels, t.Label)
+		}
+	}
+	return labels
 }
 
 func naiveMeanOf(x array, f func(i int, v float64) float64) array {
@@ -93,10 +125,10 @@ func TestLossesStayFinite(t *testing.T) {
 		}, (1e4 + 100 + 88.8 + math.Ln2) / 6},
 		// one certain and right, one certain and wrong.
 		{"LogLoss real", certain, func(x []*gorgonia.Node) (*gorgonia.Node, error) {
-			return op.LogLoss(x[0], true, 1e-6)
+			return op.LogLoss(x[0], 1e-6, op.Target{Rows: 2, Label: 1})
 		}, -math.Log(1e-6) / 2},
 		{"LogLoss generated", certain, func(x []*gorgonia.Node) (*gorgonia.Node, error) {
-			return op.LogLoss(x[0], false, 1e-6)
+			return op.LogLoss(x[0], 1e-6, op.Target{Rows: 2, Label: 0})
 		}, -math.Log(1e-6) / 2},
 	} {
 		t.Run(c.name, func(t *testing.T) {

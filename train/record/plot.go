@@ -24,7 +24,7 @@ var lineInks = []color.NRGBA{
 	{0x8a, 0x56, 0xa5, 0xff}, // violet
 }
 
-// lineNames are how the legend calls the columns that every run has.
+// lineNames are how the legend calls the columns that most runs have.
 var lineNames = map[string]string{"d_loss": "discriminator", "g_loss": "generator"}
 
 // curve is a column as it is drawn.
