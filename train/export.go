@@ -87,6 +87,9 @@ func (m *Model) info(role arch.Role) modelinfo.Info {
 			info.Average = m.GAN.Recipe.EMA
 		}
 	}
+	if m.network(role).Conditional() {
+		info.Classes = m.GAN.Classes
+	}
 	return info
 }
 
@@ -98,16 +101,22 @@ func (m *Model) cases(role arch.Role) ([]verify.Case, error) {
 		if err != nil {
 			return nil, err
 		}
-		x := m.example(role, batch)
-		out, err := g.Run(x)
+		in := []*tensor.Dense{m.example(role, batch)}
+		if m.network(role).Conditional() {
+			in = append(in, m.exampleLabels(batch))
+		}
+		out, err := g.Run(in...)
 		if err != nil {
 			return nil, err
 		}
-		want := map[string]*tensor.Dense{}
-		for i, y := range out {
-			want[g.Outputs[i].Name] = y
+		c := verify.Case{Inputs: map[string]*tensor.Dense{}, Want: map[string]*tensor.Dense{}}
+		for i, p := range g.Inputs {
+			c.Inputs[p.Name] = in[i]
 		}
-		cases = append(cases, verify.Case{Inputs: map[string]*tensor.Dense{g.Inputs[0].Name: x}, Want: want})
+		for i, p := range g.Outputs {
+			c.Want[p.Name] = out[i]
+		}
+		cases = append(cases, c)
 	}
 	return cases, nil
 }
@@ -130,6 +139,16 @@ func (m *Model) example(role arch.Role, batch int) *tensor.Dense {
 	fillNoise(floats(x), values, m.Seed, pictureStream, 0)
 	for i, u := range floats(x) { // from [-1, 1]
 		floats(x)[i] = float32(m.GAN.Min + (float64(u)+1)/2*(m.GAN.Max-m.GAN.Min))
+	}
+	return x
+}
+
+// exampleLabels are classes one after the other, from another one on in a batch
+// of another size.
+func (m *Model) exampleLabels(batch int) *tensor.Dense {
+	x := tensor.New(tensor.Of(tensor.Int64), tensor.WithShape(batch, 1))
+	for i := range batch {
+		labels(x)[i] = int64((batch + i) % m.GAN.Classes)
 	}
 	return x
 }

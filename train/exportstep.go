@@ -96,7 +96,7 @@ func (m *Model) annotate(model *onnxpb.ModelProto, plan *Plan) error {
 func (f FeedSpec) about(gan arch.GAN) map[string]any {
 	switch f.Kind {
 	case RealImages:
-		about := map[string]any{"kind": "real"}
+		about := map[string]any{"kind": "real", "number": f.Real}
 		if gan.Image.Picture() {
 			about["min"], about["max"] = gan.Min, gan.Max
 		}
@@ -105,6 +105,10 @@ func (f FeedSpec) about(gan arch.GAN) map[string]any {
 		return map[string]any{"kind": "noise", "distribution": gan.Latent.Distribution}
 	case DropoutMask:
 		return map[string]any{"kind": "mask", "keep": 1 - f.Rate}
+	case RealLabels:
+		return map[string]any{"kind": "real_label", "number": f.Real}
+	case FakeLabels:
+		return map[string]any{"kind": "label", "classes": gan.Classes}
 	}
 	a := gan.Recipe.Adam[gan.Recipe.Updates[f.Update].Trains]
 	perStep, number := turns(gan.Recipe, f.Update)
@@ -118,8 +122,11 @@ func (f FeedSpec) about(gan arch.GAN) map[string]any {
 func (m *Model) exampleFeed(plan *Plan) engine.Feed {
 	feed := newFeeder(m.GAN, nil, m.Seed, plan.Feeds, nil).fill(m.Step, nil)
 	for _, f := range plan.Feeds {
-		if f.Kind == RealImages {
-			feed[f.Name] = m.example(arch.Discriminator, m.GAN.Recipe.Batch)
+		switch f.Kind {
+		case RealImages:
+			feed[f.Name] = m.example(arch.Discriminator, f.Shape[0])
+		case RealLabels:
+			feed[f.Name] = m.exampleLabels(f.Shape[0])
 		}
 	}
 	return feed

@@ -43,7 +43,7 @@ func newFeeder(gan arch.GAN, data Examples, seed uint64, specs []FeedSpec, rows 
 				}
 				f.feeds[i][s.Name] = tensor.New(tensor.Of(tensor.Uint8), tensor.WithShape(shape...))
 			default:
-				f.feeds[i][s.Name] = tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(s.Shape...))
+				f.feeds[i][s.Name] = tensor.New(tensor.Of(s.Kind.dtype(tensor.Float32)), tensor.WithShape(s.Shape...))
 			}
 		}
 	}
@@ -63,6 +63,14 @@ func (f *feeder) fill(step int, images []int) engine.Feed {
 			if f.data != nil {
 				f.data.Scale(floats(feed[s.Name]), images[s.Real*size:][:s.Shape[0]], f.gan.Min, f.gan.Max)
 			}
+		case RealLabels:
+			if f.data != nil {
+				for i, image := range images[s.Real*size:][:s.Shape[0]] {
+					labels(feed[s.Name])[i] = int64(f.data.Label(image))
+				}
+			}
+		case FakeLabels:
+			drawLabels(labels(feed[s.Name]), f.gan.Classes, f.seed, labelStream+uint64(s.Noise), uint64(step))
 		case Noise:
 			fillNoise(floats(feed[s.Name]), f.gan.Latent, f.seed, noiseStream+uint64(s.Noise), uint64(step)*uint64(f.gan.Recipe.Batch))
 		case DropoutMask:

@@ -38,11 +38,7 @@ func (t *Trainer) fits() error {
 func (p *Plan) need(o Options) (int64, error) {
 	var fed int64
 	for _, f := range p.Feeds {
-		element := tensor.Float32
-		if f.Kind == DropoutMask {
-			element = tensor.Uint8
-		}
-		fed += int64(element.Size()) * int64(f.Shape.TotalSize())
+		fed += int64(f.Kind.dtype(tensor.Float32).Size()) * int64(f.Shape.TotalSize())
 	}
 	if o.Engine == Tape {
 		need := 2 * fed

@@ -38,16 +38,19 @@ func (n *naiveGAN) step(number int, fed engine.Feed) map[string]float64 {
 	if p := n.recipe.Phases; len(p) > 0 {
 		alone = slices.Concat(slices.Repeat([]arch.Role{p[0].Trains}, p[0].Steps), slices.Repeat([]arch.Role{p[1].Trains}, p[1].Steps))[number%(p[0].Steps+p[1].Steps)]
 	}
-	losses := map[arch.Role]int{}
+	losses := map[string]int{}
 	var late []func()
 	for _, u := range updates {
 		if alone != "" && u.Trains != alone {
 			continue
 		}
-		losses[u.Trains]++
 		name := string(u.Trains[0]) + "_loss"
-		if losses[u.Trains] > 1 {
-			name += fmt.Sprint(losses[u.Trains])
+		if u.Only != "" {
+			name += "_" + string(u.Only)
+		}
+		losses[name]++
+		if losses[name] > 1 {
+			name += fmt.Sprint(losses[name])
 		}
 		gradients, said := n.gradients(u, fed)
 		out[name] = said["loss"]
@@ -72,7 +75,14 @@ func (n *naiveGAN) step(number int, fed engine.Feed) map[string]float64 {
 func (n *naiveGAN) gradients(u arch.Update, fed engine.Feed) (gradients map[string][]float64, said map[string]float64) {
 	v, shift := n.state["generator/dense1/weight"], n.state["generator/dense1/bias"]
 	w, c := n.state["discriminator/dense1/weight"], n.state["discriminator/dense1/bias"]
-	z := fed[fmt.Sprint("noise/", u.Noise)].Data().([]float64)
+	part := ""
+	if u.Half {
+		part = "/half"
+	}
+	var z []float64
+	if u.Only != arch.Real {
+		z = fed[fmt.Sprint("noise/", u.Noise, part)].Data().([]float64)
+	}
 	fake := make([]float64, len(z))
 	for i := range fake {
 		row, column := i/2*2, i%2
@@ -114,7 +124,10 @@ func (n *naiveGAN) gradients(u arch.Update, fed engine.Feed) (gradients map[stri
 		name = fmt.Sprint("real/", u.Real)
 	}
 	said["d_accuracy"] = 0
-	real := fed[name].Data().([]float64)
+	var real []float64
+	if u.Only != arch.Fake {
+		real = fed[name+part].Data().([]float64)
+	}
 	r := float64(len(real) / 2)
 	shareReal, shareFake := 1/r, 1/m
 	if u.Joined {
@@ -137,6 +150,11 @@ func (n *naiveGAN) gradients(u arch.Update, fed engine.Feed) (gradients map[stri
 		if p < 0.5 {
 			said["d_accuracy"] += 1 / (r + m)
 		}
+	}
+	if u.Only != "" { // its loss is one of these, and it tells nothing apart
+		delete(said, "d_loss_real")
+		delete(said, "d_loss_fake")
+		delete(said, "d_accuracy")
 	}
 	return map[string][]float64{"discriminator/dense1/weight": dw, "discriminator/dense1/bias": dc}, said
 }
@@ -185,6 +203,14 @@ func optionCases() map[string]arch.GAN {
 		r.Phases = []arch.Phase{{Trains: arch.Discriminator, Steps: 3}, {Trains: arch.Generator, Steps: 2}}
 	}
 	ema := func(r *arch.Recipe) { r.EMA = 0.4 } // below (1 + t)/(10 + t) from t = 5 on
+	halved := func(r *arch.Recipe) {
+		r.Updates = []arch.Update{
+			{Trains: arch.Discriminator, Only: arch.Real, Half: true, RealLabel: 1},
+			{Trains: arch.Discriminator, Only: arch.Fake, Half: true},
+			{Trains: arch.Generator, Noise: 1, FakeLabel: 1},
+		}
+	}
+	fixed := func(r *arch.Recipe) { r.Sampling = arch.Fixed }
 	return map[string]arch.GAN{
 		"as it is":                     recipe(),
 		"joined":                       recipe(joined),
@@ -201,8 +227,11 @@ func optionCases() map[string]arch.GAN {
 		"average":                      recipe(ema),
 		"average, simultaneous":        recipe(ema, simultaneous),
 		"average, phases, G twice":     recipe(ema, phases, repeat(arch.Generator, 2)),
-		"fixed batches":                recipe(func(r *arch.Recipe) { r.Sampling = arch.Fixed }),
-		"D twice, all in fixed groups": recipe(repeat(arch.Discriminator, 2), func(r *arch.Recipe) { r.Sampling = arch.Fixed }),
+		"fixed batches":                recipe(fixed),
+		"D twice, all in fixed groups": recipe(repeat(arch.Discriminator, 2), fixed),
+		"half batches":                 recipe(halved),
+		"half batches, minimax, average, G twice": recipe(halved, minimax, ema, repeat(arch.Generator, 2)),
+		"half batches, fixed, smoothed, phases":   recipe(halved, fixed, smooth, phases),
 	}
 }
 

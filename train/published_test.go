@@ -32,6 +32,8 @@ func TestPublishedGANsTrain(t *testing.T) {
 		{"guo-mlp", ORT, 128, 500, 500},
 		{"michelucci-dcgan", Tape, 64, 8, 3},
 		{"michelucci-dcgan", ORT, 64, 20, 20},
+		{"michelucci-cgan", Tape, 16, 5, 2},
+		{"michelucci-cgan", ORT, 16, 10, 10},
 		{"fredriksson-2d", Tape, 16, 100, 100},
 		{"fredriksson-2d", ORT, 16, 100, 100},
 		{"intro-mlp", ORT, 128, 100, 100},

@@ -47,7 +47,8 @@ type Data struct {
 	Path    string `json:"path,omitempty"` // of one's own data; else it is the published one of that name
 	Licence string `json:"licence,omitempty"`
 	Images  int    `json:"images"`
-	SHA256  string `json:"sha256"` // of the pixels or points
+	SHA256  string `json:"sha256"`                  // of the pixels or points
+	Labels  string `json:"labels_sha256,omitempty"` // where the GAN takes labels
 }
 
 // Versions are those of the parts that numbers depend on.
@@ -66,7 +67,7 @@ func newReport(m *Model, data Examples, goal int, source string, e Engine) Repor
 	return Report{
 		Status: Running, GAN: m.GAN.Name, Variant: m.GAN.Variant, Arguments: m.Arguments,
 		Seed: m.Seed, Engine: e, Goal: goal,
-		Data: Data{Name: name, Path: source, Licence: licence, Images: data.Len(), SHA256: data.Sum()},
+		Data: Data{Name: name, Path: source, Licence: licence, Images: data.Len(), SHA256: data.Sum(), Labels: labelSum(m.GAN, data)},
 	}
 }
 
@@ -132,6 +133,8 @@ func (r Report) check(m *Model, data Examples) error {
 		return fmt.Errorf("it was trained on engine %q, want %q or %q", r.Engine, ORT, Tape)
 	case data.Len() == r.Data.Images && data.Sum() != r.Data.SHA256:
 		return fmt.Errorf("it was trained on other images of %s than there are now", r.Data.Name)
+	case data.Len() == r.Data.Images && labelSum(m.GAN, data) != r.Data.Labels:
+		return fmt.Errorf("it was trained on other labels of %s than there are now", r.Data.Name)
 	case data.Len() != r.Data.Images:
 		return fmt.Errorf("it was trained on %d images of %s; there are %d now", r.Data.Images, r.Data.Name, data.Len())
 	}

@@ -17,8 +17,8 @@ import (
 type Plan struct {
 	engine.Step
 	Feeds []FeedSpec
-	// Columns name what a step gives: the loss of each update, d_loss or g_loss
-	// with a number from the second on, then reports.
+	// Columns name what a step gives: the loss of each update (see lossColumns),
+	// then reports.
 	Columns []string
 }
 
@@ -27,9 +27,9 @@ type FeedSpec struct {
 	Name  string
 	Shape tensor.Shape // () for a rate
 	Kind  FeedKind
-	// Noise is the recipe's number of the latent vectors, Real that of the real
-	// examples, Rate the share that a mask drops, Update the number of the update
-	// whose learning rate or share this is.
+	// Noise is the recipe's number of the latent vectors, and of the classes asked
+	// for with them, Real that of the real examples, Rate the share that a mask
+	// drops, Update the number of the update whose learning rate or share this is.
 	Noise  int
 	Real   int
 	Rate   float64
@@ -45,7 +45,20 @@ const (
 	DropoutMask                  // uint8, 1 keeps
 	LearningRate                 // of one update, bias correction included
 	AverageShare                 // of the new weights in their running average, after one update
+	RealLabels                   // int64 [N, 1], the classes of the real examples
+	FakeLabels                   // int64 [N, 1], the classes asked for with latent vectors
 )
+
+// dtype is the type of an input's elements in a graph of the given floats.
+func (k FeedKind) dtype(floats tensor.Dtype) tensor.Dtype {
+	switch k {
+	case DropoutMask:
+		return tensor.Uint8
+	case RealLabels, FakeLabels:
+		return tensor.Int64
+	}
+	return floats
+}
 
 // NewPlan builds the graphs of a GAN's step for a number of real images in an
 // update, which is less than the recipe's batch in the last step of an epoch.
@@ -87,6 +100,14 @@ type graph struct {
 	gen    *nn.Net
 	disc   *nn.Net
 	judged []judged
+}
+
+// shown is a batch that the discriminator sees in one pass.
+type shown struct {
+	pass     string
+	examples *gorgonia.Node
+	labels   []*gorgonia.Node // where there are classes
+	targets  []op.Target
 }
 
 // judged is what the discriminator made of a batch: real examples, generated
@@ -160,8 +181,9 @@ func (g *graph) net(role arch.Role, net arch.Network) (*nn.Net, error) {
 }
 
 // feed adds an input that the trainer fills, once for all updates of a step.
-func (g *graph) feed(spec FeedSpec, dt tensor.Dtype) *gorgonia.Node {
+func (g *graph) feed(spec FeedSpec) *gorgonia.Node {
 	var n *gorgonia.Node
+	dt := spec.Kind.dtype(g.dt)
 	if len(spec.Shape) == 0 {
 		n = gorgonia.NewScalar(g.ExprGraph, dt, gorgonia.WithName(spec.Name))
 	} else {
@@ -193,58 +215,94 @@ func minus(dt tensor.Dtype) *gorgonia.Node {
 
 // loss runs the networks and returns the loss of the one being trained.
 func (g *graph) loss() (*gorgonia.Node, error) {
-	fake, err := g.generated()
-	if err != nil {
-		return nil, err
-	}
-	u, latents := g.recipe, g.gan.Recipe.Latents(g.real)
-	fakeTarget := op.Target{Rows: latents, Label: u.FakeLabel}
-	if u.Trains == arch.Generator {
-		return g.judge(fake, "fake", fakeTarget)
-	}
-	real := g.feed(FeedSpec{Name: realName(u.Real), Kind: RealImages, Real: u.Real, Shape: append(tensor.Shape{g.real}, g.gan.Image...)}, g.dt)
-	realTarget := op.Target{Rows: g.real, Label: u.RealLabel}
-	if u.Joined {
-		both, err := op.Concat(0, real, fake)
+	u := g.recipe
+	var batches []shown
+	if u.Only != arch.Real {
+		fake, err := g.generated()
 		if err != nil {
 			return nil, err
 		}
-		return g.judge(both, "joined", realTarget, fakeTarget)
+		batches = append(batches, fake)
 	}
-	realLoss, err := g.judge(real, "real", realTarget)
-	if err != nil {
-		return nil, err
+	if u.Trains == arch.Discriminator && u.Only != arch.Fake {
+		batches = append([]shown{g.realExamples()}, batches...)
 	}
-	fakeLoss, err := g.judge(fake, "fake", fakeTarget)
-	if err != nil {
-		return nil, err
+	if u.Joined {
+		real, fake := batches[0], batches[1]
+		both, err := op.Concat(0, real.examples, fake.examples)
+		if err != nil {
+			return nil, err
+		}
+		batches = []shown{{"joined", both, append(real.labels, fake.labels...), append(real.targets, fake.targets...)}}
 	}
-	return gorgonia.Add(realLoss, fakeLoss)
+	var losses gorgonia.Nodes
+	for _, b := range batches {
+		loss, err := g.judge(b)
+		if err != nil {
+			return nil, err
+		}
+		losses = append(losses, loss)
+	}
+	if len(losses) == 1 {
+		return losses[0], nil
+	}
+	return gorgonia.Add(losses[0], losses[1])
 }
 
-// generated makes images of the update's noise.
-func (g *graph) generated() (*gorgonia.Node, error) {
+// share is how many of a step's n examples the update sees, and the end of the
+// name of what they are fed by.
+func (g *graph) share(n int) (int, string) {
+	if g.recipe.Half {
+		return (n + 1) / 2, "/half"
+	}
+	return n, ""
+}
+
+func (g *graph) realExamples() shown {
+	number := g.recipe.Real
+	n, part := g.share(g.real)
+	name := realName(number) + part
+	s := shown{pass: "real", targets: []op.Target{{Rows: n, Label: g.recipe.RealLabel}}}
+	s.examples = g.feed(FeedSpec{Name: name, Kind: RealImages, Real: number, Shape: append(tensor.Shape{n}, g.gan.Image...)})
+	if g.gan.Discriminator.Conditional() {
+		s.labels = append(s.labels, g.feed(FeedSpec{Name: "label/" + name, Kind: RealLabels, Real: number, Shape: tensor.Shape{n, 1}}))
+	}
+	return s
+}
+
+// generated makes examples of the update's noise.
+func (g *graph) generated() (shown, error) {
+	number := g.recipe.Noise
+	n, part := g.share(g.gan.Recipe.Latents(g.real))
+	s := shown{pass: "fake", targets: []op.Target{{Rows: n, Label: g.recipe.FakeLabel}}}
 	z := g.feed(FeedSpec{
-		Name: fmt.Sprintf("noise/%d", g.recipe.Noise), Kind: Noise, Noise: g.recipe.Noise,
-		Shape: tensor.Shape{g.gan.Recipe.Latents(g.real), g.gan.Latent.Size},
-	}, g.dt)
-	if g.recipe.Predicted {
-		out, err := g.gen.Infer(z)
-		return out.Node, err
+		Name: fmt.Sprint("noise/", number, part), Kind: Noise, Noise: number, Shape: tensor.Shape{n, g.gan.Latent.Size},
+	})
+	if g.gan.Classes > 0 {
+		s.labels = append(s.labels, g.feed(FeedSpec{
+			Name: fmt.Sprint("label/", number, part), Kind: FakeLabels, Noise: number, Shape: tensor.Shape{n, 1},
+		}))
 	}
-	out, err := g.gen.Train(z, g.masks("latent"))
-	return out.Node, err
+	var out nn.Output
+	var err error
+	if g.recipe.Predicted {
+		out, err = g.gen.Infer(z, s.labels...)
+	} else {
+		out, err = g.gen.Train(z, g.masks("latent"), s.labels...)
+	}
+	s.examples = out.Node
+	return s, err
 }
 
-// judge runs the discriminator on a batch and returns the loss against the
+// judge runs the discriminator on a batch and returns the loss against its
 // targets.
-func (g *graph) judge(images *gorgonia.Node, pass string, targets ...op.Target) (*gorgonia.Node, error) {
-	out, err := g.disc.Train(images, g.masks(pass))
+func (g *graph) judge(b shown) (*gorgonia.Node, error) {
+	out, err := g.disc.Train(b.examples, g.masks(b.pass), b.labels...)
 	if err != nil {
 		return nil, err
 	}
-	g.judged = append(g.judged, judged{pass, out, targets})
-	return g.cost(out, targets...)
+	g.judged = append(g.judged, judged{b.pass, out, b.targets})
+	return g.cost(out, b.targets...)
 }
 
 // cost is the loss of what the discriminator made of a batch.
@@ -271,7 +329,7 @@ func (g *graph) masks(pass string) nn.Masker {
 	}
 	return func(layer string, rate float64, shape tensor.Shape) *gorgonia.Node {
 		name := fmt.Sprintf("mask/%s/%s/%s", owner, pass, layer)
-		return g.feed(FeedSpec{Name: name, Kind: DropoutMask, Rate: rate, Shape: shape.Clone()}, tensor.Uint8)
+		return g.feed(FeedSpec{Name: name, Kind: DropoutMask, Rate: rate, Shape: shape.Clone()})
 	}
 }
 
@@ -285,7 +343,7 @@ func (g *graph) adam(loss *gorgonia.Node, weights []nn.Param) ([]export.Port, er
 	if err != nil {
 		return nil, err
 	}
-	rate := g.feed(FeedSpec{Name: fmt.Sprintf("rate/%d", g.index), Kind: LearningRate, Update: g.index}, g.dt)
+	rate := g.feed(FeedSpec{Name: fmt.Sprintf("rate/%d", g.index), Kind: LearningRate, Update: g.index})
 	a := g.gan.Recipe.Adam[g.recipe.Trains]
 	var out []export.Port
 	for i, w := range weights {
@@ -304,7 +362,7 @@ func (g *graph) adam(loss *gorgonia.Node, weights []nn.Param) ([]export.Port, er
 // average moves the running averages of the generator's weights and statistics
 // towards their new values.
 func (g *graph) average(updated []export.Port) ([]export.Port, error) {
-	share := g.feed(FeedSpec{Name: fmt.Sprintf("share/%d", g.index), Kind: AverageShare, Update: g.index}, g.dt)
+	share := g.feed(FeedSpec{Name: fmt.Sprintf("share/%d", g.index), Kind: AverageShare, Update: g.index})
 	var out []export.Port
 	for _, p := range append(g.gen.Weights(), g.gen.Statistics()...) {
 		now := p.Node

@@ -51,6 +51,9 @@ func stepCases() []stepCase {
 		{"alternating, discriminator twice, average", tiny(average, func(g *arch.GAN) { g.Recipe.Repeat(arch.Discriminator, 2) }), 3},
 		{"simultaneous, average", tiny(simultaneous, average), 4},
 		{"joined, epsilon on a probability, fewer real images", tiny(joined, epsilon, probability), 3},
+		{"alternating, conditional, joined, fewer real images", tiny(conditional, joined), 3},
+		{"alternating, conditional, half batches", tiny(conditional, halves), 3},
+		{"simultaneous, conditional", tiny(simultaneous, conditional), 4},
 	}
 }
 
@@ -230,6 +233,10 @@ func TestLossIsTheRecipes(t *testing.T) {
 			var want float64
 			switch {
 			case u.Trains == arch.Generator:
+				want = cross(u.FakeLabel)
+			case u.Only == arch.Real:
+				want = cross(u.RealLabel)
+			case u.Only == arch.Fake:
 				want = cross(u.FakeLabel)
 			case u.Joined:
 				want = (float64(c.real)*cross(u.RealLabel) + 4*cross(u.FakeLabel)) / float64(c.real+4)

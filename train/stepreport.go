@@ -11,16 +11,20 @@ import (
 	"github.com/gantrain/gantrain/train/op"
 )
 
-// lossColumns names the loss of each update after the network that it trains:
-// d_loss, g_loss, and g_loss2 for a second one.
+// lossColumns names the loss of each update after the network that it trains, and
+// after what that sees where it is one kind of examples alone: d_loss, g_loss,
+// g_loss2 for a second one; d_loss_real, d_loss_fake.
 func lossColumns(r arch.Recipe) []string {
 	var names []string
-	count := map[arch.Role]int{}
+	count := map[string]int{}
 	for _, u := range r.Updates {
-		count[u.Trains]++
 		name := string(u.Trains[0]) + "_loss"
-		if count[u.Trains] > 1 {
-			name += fmt.Sprint(count[u.Trains])
+		if u.Only != "" {
+			name += "_" + string(u.Only)
+		}
+		count[name]++
+		if count[name] > 1 {
+			name += fmt.Sprint(count[name])
 		}
 		names = append(names, name)
 	}

@@ -10,9 +10,10 @@ const (
 	pictureStream       = 0
 	generatorStream     = 1 // starting weights
 	discriminatorStream = 2
-	orderStream         = 3   // which real images
-	noiseStream         = 64  // and on, one for each Noise of a recipe
-	maskStream          = 128 // and on, one for each dropout mask of a step
+	orderStream         = 3       // which real images
+	noiseStream         = 64      // and on, one for each Noise of a recipe
+	maskStream          = 128     // and on, one for each dropout mask of a step
+	labelStream         = 1 << 32 // and on, one for each Noise of a recipe: the classes asked for with it
 )
 
 // DataStream is that of data which is itself drawn, as the parabola is.

@@ -63,16 +63,20 @@ func phases(gan *arch.GAN) {
 	gan.Recipe.Phases = []arch.Phase{{Trains: arch.Discriminator, Steps: 2}, {Trains: arch.Generator, Steps: 2}}
 }
 
-// noiseImages is a data set of n pictures of the tiny GAN's size.
+// noiseImages is a data set of n pictures of the tiny GAN's size, and of its
+// classes in turn.
 func noiseImages(n int) *dataset.Images { return noiseOf(n, arch.Shape{1, 8, 8}) }
 
 // noiseOf is a data set of n pictures of a shape.
 func noiseOf(n int, shape arch.Shape) *dataset.Images {
-	pixels := make([]byte, n*shape.Size())
+	pixels, labels := make([]byte, n*shape.Size()), make([]byte, n)
+	for i := range labels {
+		labels[i] = byte(i % tinyClasses)
+	}
 	for i := range pixels {
 		pixels[i] = byte(latent.Philox([2]uint64{1, 2}, [4]uint64{uint64(i), 0, 0, 0})[0])
 	}
-	return &dataset.Images{Name: "noise", Channels: shape[0], Height: shape[1], Width: shape[2], Pixels: pixels}
+	return &dataset.Images{Name: "noise", Channels: shape[0], Height: shape[1], Width: shape[2], Pixels: pixels, Labels: labels}
 }
 
 // points is a data set that has no pictures: number i of them is at (i, i²).

@@ -122,6 +122,9 @@ func NewTrainer(m *Model, data Examples, o Options) (*Trainer, error) {
 	if got := data.Shape(); !slices.Equal(got, m.GAN.Image) {
 		return nil, fmt.Errorf("train: %s: its examples are %v, %s takes %v", name, got, m.GAN.Name, m.GAN.Image)
 	}
+	if err := checkLabels(m.GAN, data); err != nil {
+		return nil, err
+	}
 	t := &Trainer{Model: m, data: data, o: o, programs: map[kind]*program{}, epoch: -1}
 	if t.StepsPerEpoch() < 1 {
 		return nil, fmt.Errorf("train: %s: %d images make no batch of %d", name, data.Len(), m.GAN.Recipe.Batch*m.GAN.Recipe.Reals())
@@ -285,7 +288,9 @@ func (t *Trainer) Store() error {
 
 // Samples makes the samples of the GAN's grid with the weights of now, from
 // the latent vectors of pictures 0, 1, ... of the seed: those that ganinfer
-// makes from the exported generator.
+// makes from the exported generator. Of a conditional one, picture i has class i
+// modulo their number and stands below picture i-1, so that a grid with a row
+// for each has every class in a row of its own.
 func (t *Trainer) Samples() (*tensor.Dense, error) {
 	gan := t.Model.GAN
 	n := gan.Grid.Rows * gan.Grid.Columns
@@ -299,8 +304,19 @@ func (t *Trainer) Samples() (*tensor.Dense, error) {
 		}
 	}
 	z := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(n, gan.Latent.Size))
-	fillNoise(floats(z), gan.Latent, t.Model.Seed, pictureStream, 0)
-	out, err := t.samples.Run(z)
+	in := []*tensor.Dense{z}
+	if gan.Generator.Conditional() {
+		label := tensor.New(tensor.Of(tensor.Int64), tensor.WithShape(n, 1))
+		for cell := range n {
+			picture := cell%gan.Grid.Columns*gan.Grid.Rows + cell/gan.Grid.Columns
+			fillNoise(floats(z)[cell*gan.Latent.Size:][:gan.Latent.Size], gan.Latent, t.Model.Seed, pictureStream, uint64(picture))
+			labels(label)[cell] = int64(picture % gan.Classes)
+		}
+		in = append(in, label)
+	} else {
+		fillNoise(floats(z), gan.Latent, t.Model.Seed, pictureStream, 0)
+	}
+	out, err := t.samples.Run(in...)
 	if err != nil {
 		return nil, err
 	}

@@ -106,6 +106,8 @@ func contents(feed engine.Feed) map[string]any {
 			out[name] = slices.Clone(x)
 		case []uint8:
 			out[name] = slices.Clone(x)
+		case []int64:
+			out[name] = slices.Clone(x)
 		default:
 			out[name] = x
 		}
@@ -118,7 +120,7 @@ func contents(feed engine.Feed) map[string]any {
 // and from a step in the middle.
 func TestStepsAreFedTheirOwn(t *testing.T) {
 	for name, gan := range map[string]arch.GAN{
-		"shuffled": tiny(), "with replacement": tiny(func(g *arch.GAN) { g.Recipe.Sampling = arch.Replacement }),
+		"shuffled": tiny(conditional), "with replacement": tiny(func(g *arch.GAN) { g.Recipe.Sampling = arch.Replacement }),
 	} {
 		trainer := tinyTrainer(t, gan, 10)
 		trainer.Model.Step = 2 // a checkpoint's, whose batch is the short one

@@ -45,6 +45,12 @@ func TestToldOfBatchesTheNumbersStay(t *testing.T) {
 					x := make([]float32, tensor.Shape(shape).TotalSize())
 					latent.Fill(x, latent.Uniform, 3, 0, uint64(lane))
 					feed := map[string]*tensor.Dense{in.Name: tensor.New(tensor.WithShape(shape...), tensor.WithBacking(x))}
+					if p.Classes > 0 {
+						feed["label"] = tensor.New(tensor.WithShape(batch, 1), tensor.WithBacking(make([]int64, batch)))
+						for i := range batch {
+							feed["label"].Int64s()[i] = int64(i % p.Classes)
+						}
+					}
 					want, err := plain.Run(t.Context(), feed)
 					if err != nil {
 						return err

@@ -24,6 +24,7 @@ type generateOptions struct {
 	count  int // pictures; 0: one for each row of z, or 64
 	batch  int // 0: the model's own, or defaultBatch
 	seed   uint64
+	labels labels // asked for
 	z      string // noise of one's own
 	out    string // folder for PNG files
 	grid   string // PNG file
@@ -41,10 +42,14 @@ func newGenerate() *cli.Command {
 		Usage:     "make pictures with a generator",
 		ArgsUsage: "GENERATOR.onnx",
 		Description: "The noise of a picture depends on the seed and its number only. Example:\n\n" +
-			"ganinfer generate runs/digits/generator.onnx -n 64 --seed 1 --out pictures --grid grid.png",
+			"ganinfer generate runs/digits/generator.onnx -n 64 --seed 1 --out pictures --grid grid.png\n\n" +
+			"Of a conditional generator, picture i has class i modulo their number unless classes are asked for, and a grid of several has a row for each:\n\n" +
+			"ganinfer generate runs/michelucci-cgan/generator.onnx -n 16 --label 7 --grid sevens.png",
 		Flags: append([]cli.Flag{
-			&cli.IntFlag{Name: "n", Usage: "make `COUNT` pictures", DefaultText: "64, or as many as --z holds"},
+			&cli.IntFlag{Name: "n", Usage: "make `COUNT` pictures", DefaultText: "64, or as many as --z or --labels holds"},
 			&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "draw the noise from `SEED`"},
+			&cli.StringFlag{Name: "label", Usage: "make pictures of class `CLASS`, counted from 0"},
+			&cli.StringFlag{Name: "labels", Usage: "give the pictures the `CLASSES`, as 3,1,4, over and over"},
 			&cli.StringFlag{Name: "out", Usage: "write 000000.png and so on into `FOLDER`"},
 			&cli.StringFlag{Name: "grid", Usage: "write all pictures as one into `FILE.png`"},
 			&cli.StringFlag{Name: "npy", Usage: "write the model's numbers [n, C, H, W] into `FILE.npy`"},
@@ -89,6 +94,12 @@ func generateOptionsOf(c *cli.Context) (*generateOptions, error) {
 		return nil, command.Usage(c, "--z and --seed: want one source of noise")
 	case o.out == "" && o.grid == "" && o.npy == "":
 		return nil, command.Usage(c, "nothing to write: want --out, --grid or --npy")
+	}
+	if o.labels, err = labelsOf(c); err != nil {
+		return nil, err
+	}
+	if c.IsSet("labels") && !c.IsSet("n") && o.z == "" {
+		o.count = len(o.labels)
 	}
 	seen := map[string]string{}
 	for _, f := range []struct{ flag, path string }{
@@ -148,5 +159,8 @@ func generate(ctx context.Context, o *generateOptions) (err error) {
 		return err
 	}
 	defer g.session.Close()
+	if err := g.condition(o.labels); err != nil {
+		return err
+	}
 	return produce(ctx, o, g, noise)
 }

@@ -37,6 +37,7 @@ const (
 type generator struct {
 	network
 	output string
+	labels labels     // of the pictures; none where the model takes none
 	lanes  int        // runs at a time
 	gpu    sync.Mutex // a GPU is given one run at a time, whose memory is scarce
 }
@@ -165,14 +166,26 @@ func (m images) at(i int) []float32 {
 	return m.data[i*size:][:size]
 }
 
-// run makes the pictures of noise z [batch, latent].
-func (g *generator) run(ctx context.Context, z []float32) (images, error) {
+// condition settles the classes of the pictures: those that are given, or each
+// in turn.
+func (g *generator) condition(given labels) (err error) {
+	g.labels = given
+	if g.label != "" && given == nil {
+		g.labels, err = g.everyClass()
+		return err
+	}
+	return g.checkLabels(given)
+}
+
+// run makes the pictures of noise z [batch, latent], the first of which has that
+// number.
+func (g *generator) run(ctx context.Context, z []float32, first int) (images, error) {
 	if g.session.Provider() == runtime.CUDA {
 		g.gpu.Lock()
 		defer g.gpu.Unlock()
 	}
 	in := tensor.New(tensor.WithShape(g.batch, g.info.Latent), tensor.WithBacking(z))
-	outputs, err := g.session.Run(ctx, map[string]*tensor.Dense{g.input: in})
+	outputs, err := g.session.Run(ctx, g.feed(in, g.labels, first))
 	if err != nil {
 		return images{}, err
 	}

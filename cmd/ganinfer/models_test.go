@@ -4,6 +4,8 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -19,6 +21,9 @@ import (
 const (
 	testLatent = 4
 	testSide   = 8
+	// testClasses are those of the conditional models, which add a class's own
+	// number to every pixel: 0, 1 and 2 tenths.
+	testClasses = 3
 )
 
 var (
@@ -36,6 +41,10 @@ func writeModels(dir string) error {
 	fixed := generatorModel(generatorInfo, 1, 3, 0)
 	labelled := generatorModel(generatorInfo, 1, -1, 0)
 	labelled.Graph.Input = append(labelled.Graph.Input, valueInfo("label", onnxpb.TensorProto_INT64, -1, 1))
+	three := generatorModel(generatorInfo, 1, -1, 0)
+	for _, name := range []string{"label", "more"} {
+		three.Graph.Input = append(three.Graph.Input, valueInfo(name, onnxpb.TensorProto_INT64, -1, 1))
+	}
 	wrongInfo := generatorModel(generatorInfo, 1, -1, 0)
 	for _, p := range wrongInfo.MetadataProps {
 		if p.Key == "gan.latent.size" {
@@ -53,6 +62,9 @@ func writeModels(dir string) error {
 		"nan.onnx":         generatorModel(noNumber, 1, -1, float32(math.NaN())),
 		"fixed.onnx":       fixed,
 		"label.onnx":       labelled,
+		"threeinputs.onnx": three,
+		"digits.onnx":      conditional(generatorModel(generatorInfo, 1, -1, 0), "dense", testClasses),
+		"judge.onnx":       conditional(discriminatorModel("logit", "probability"), "flatten", testClasses),
 		"wronginfo.onnx":   wrongInfo,
 		"logit.onnx":       discriminatorModel("logit"),
 		"probability.onnx": discriminatorModel("probability"),
@@ -137,6 +149,28 @@ func discriminatorModel(outputs ...string) *onnxpb.ModelProto {
 		g.Output = append(g.Output, valueInfo(name, onnxpb.TensorProto_FLOAT, -1, 1))
 	}
 	return model(discriminatorInfo, g)
+}
+
+// conditional gives a model an input label, of which it adds the class's number,
+// in tenths, to all that the node of that name computes.
+func conditional(m *onnxpb.ModelProto, node string, classes int) *onnxpb.ModelProto {
+	const pixels = testSide * testSide
+	g := m.Graph
+	table := make([]float32, classes*pixels)
+	for i := range table {
+		table[i] = float32(i/pixels) / 10
+	}
+	g.Input = append(g.Input, valueInfo("label", onnxpb.TensorProto_INT64, -1, 1))
+	g.Initializer = append(g.Initializer, floatTensor("table", table, int64(classes), pixels))
+	i := slices.IndexFunc(g.Node, func(n *onnxpb.NodeProto) bool { return n.Name == node })
+	out := g.Node[i].Output[0]
+	g.Node[i].Output[0] = "unlabelled"
+	g.Node = slices.Insert(g.Node, i+1,
+		&onnxpb.NodeProto{Name: "embedding", OpType: "Gather", Input: []string{"table", "label"}, Output: []string{"rows"}},
+		&onnxpb.NodeProto{Name: "rows", OpType: "Flatten", Input: []string{"rows"}, Output: []string{"class"}},
+		&onnxpb.NodeProto{Name: "condition", OpType: "Add", Input: []string{"unlabelled", "class"}, Output: []string{out}})
+	m.MetadataProps = append(m.MetadataProps, &onnxpb.StringStringEntryProto{Key: "gan.classes", Value: strconv.Itoa(classes)})
+	return m
 }
 
 // shapesModel has an input and an output of any shapes, and reshapes one into

@@ -65,7 +65,8 @@ type producer struct {
 	noise      *noise
 	npy, saveZ io.Writer // nil: not wanted
 	shape      images    // of the first batch, without its data
-	scale      int       // of the grid
+	layout     layout    // of the grid
+	scale      int       // of its pictures
 	cells      []image.Image
 
 	mu       sync.Mutex // guards what follows
@@ -87,7 +88,7 @@ func (p *producer) all(ctx context.Context) (int, error) {
 	if err != nil || p.o.grid == "" {
 		return p.done, err
 	}
-	return p.done, picture.WritePNG(p.o.grid, picture.Grid(p.cells, 0, p.scale))
+	return p.done, picture.WritePNG(p.o.grid, picture.Grid(p.layout.order(p.cells, p.g.labels), p.layout.columns, p.scale))
 }
 
 func (p *producer) batches(ctx context.Context, workers *errgroup.Group) error {
@@ -119,7 +120,7 @@ func (p *producer) batches(ctx context.Context, workers *errgroup.Group) error {
 // batch makes the pictures of noise z, the first of which has that number. The
 // arrays are written when its turn has come, before it closes next.
 func (p *producer) batch(ctx context.Context, first int, z []float32, turn <-chan struct{}, next chan<- struct{}) error {
-	m, err := p.g.run(ctx, z)
+	m, err := p.g.run(ctx, z, first)
 	if err != nil {
 		return err
 	}
@@ -193,7 +194,8 @@ func (p *producer) check(m images) error {
 	}
 	if p.o.grid != "" {
 		var size image.Point
-		p.scale, size = gridScale(p.noise.count, m.w, m.h)
+		p.layout = layoutOf(p.noise.count, p.g.labels)
+		p.scale, size = p.layout.scale(m.w, m.h)
 		if max(size.X, size.Y) > maxGridSide {
 			return fmt.Errorf("%s: %d pictures of %dx%d make a grid of %dx%d pixels, want at most %dx%d",
 				p.o.grid, p.noise.count, m.w, m.h, size.X, size.Y, maxGridSide, maxGridSide)

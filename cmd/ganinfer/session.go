@@ -42,12 +42,13 @@ type network struct {
 	session *runtime.Session
 	info    modelinfo.Info // the range is set
 	input   string
-	batch   int // rows in every run
+	label   string // the input for labels; "" where the model takes none
+	batch   int    // rows in every run
 }
 
 // openNetwork loads a model whose metadata names that kind of network
-// (modelinfo.Generator or Discriminator) or none, and returns its only input,
-// of rank axes. The range and the batch are not set yet. What the session has
+// (modelinfo.Generator or Discriminator) or none, and returns its input of rank
+// axes. The range and the batch are not set yet. What the session has
 // to say goes to stderr.
 func openNetwork(ctx context.Context, path string, o runtime.Options, kind string, rank int, stderr io.Writer) (network, runtime.Port, error) {
 	s, err := runtime.Open(ctx, path, o)
@@ -66,12 +67,12 @@ func openNetwork(ctx context.Context, path string, o runtime.Options, kind strin
 		s.Close()
 		return network{}, runtime.Port{}, fmt.Errorf("%s: a %s, want a %s", path, info.Network, kind)
 	}
-	in, err := onlyInput(path, s, rank)
+	in, label, err := inputs(path, s, rank)
 	if err != nil {
 		s.Close()
 		return network{}, runtime.Port{}, err
 	}
-	return network{path: path, session: s, info: info, input: in.Name}, in, nil
+	return network{path: path, session: s, info: info, input: in.Name, label: label}, in, nil
 }
 
 // fits returns an error where a batch of a port's rows is more than a run may
@@ -104,16 +105,6 @@ func names(ports []runtime.Port) string {
 		all = append(all, printable(p.String()))
 	}
 	return strings.Join(all, ", ")
-}
-
-// onlyInput returns a model's input if it has one only, of float32 numbers with
-// so many axes.
-func onlyInput(path string, s *runtime.Session, rank int) (runtime.Port, error) {
-	in := s.Inputs()
-	if len(in) != 1 || in[0].Dtype != tensor.Float32 || len(in[0].Shape) != rank {
-		return runtime.Port{}, fmt.Errorf("%s: inputs %s, want a single one of float32 with %d axes", path, names(in), rank)
-	}
-	return in[0], nil
 }
 
 // floats returns the numbers of an output that a model has just given.

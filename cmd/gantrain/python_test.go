@@ -52,7 +52,7 @@ func trainInPython(t *testing.T, gan string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	feed := anyFeed(t, plan, filepath.Join(dir, "feed"))
+	feed := anyFeed(t, plan, m.GAN.Classes, filepath.Join(dir, "feed"))
 	program, err := engine.NewORT(t.Context(), plan.Step, m.State, runtime.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -98,8 +98,16 @@ func trainInPython(t *testing.T, gan string) {
 	if err := os.WriteFile(images, idx(20, 28, 28), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	args := []string{filepath.Join(scripts, "train_step.py"), step, images, "3"}
+	if classes := m.GAN.Classes; classes > 0 {
+		labels := filepath.Join(dir, "labels")
+		if err := os.WriteFile(labels, idxLabels(20, classes), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		args = append(args, labels)
+	}
 	var rows []string
-	for line := range strings.Lines(string(python(t, filepath.Join(scripts, "train_step.py"), step, images, "3"))) {
+	for line := range strings.Lines(string(python(t, args...))) {
 		var losses []float64
 		if err := json.Unmarshal([]byte("["+strings.Join(strings.Fields(line)[1:], ",")+"]"), &losses); err != nil {
 			t.Fatalf("train_step.py printed %q: %v", line, err) // NaN is no JSON
@@ -126,7 +134,7 @@ func python(t *testing.T, args ...string) []byte {
 }
 
 // anyFeed makes inputs for a step and keeps their bytes in a folder.
-func anyFeed(t *testing.T, plan *train.Plan, folder string) engine.Feed {
+func anyFeed(t *testing.T, plan *train.Plan, classes int, folder string) engine.Feed {
 	if err := os.Mkdir(folder, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -144,6 +152,12 @@ func anyFeed(t *testing.T, plan *train.Plan, folder string) engine.Feed {
 				}
 			}
 			data = mask
+		case train.RealLabels, train.FakeLabels:
+			labels := make([]int64, len(noise))
+			for j := range labels {
+				labels[j] = int64(j % classes)
+			}
+			data = labels
 		case train.LearningRate:
 			data = float32(1e-4)
 			feed[s.Name] = gorgonia.NewF32(1e-4)

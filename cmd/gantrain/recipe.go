@@ -118,12 +118,15 @@ func withRecipe(c *cli.Context, gan arch.GAN) (arch.GAN, string, error) {
 			changes = append(changes, fmt.Sprintf("%s=%v", name, c.Value(name)))
 		}
 	}
+	apart := func(u arch.Update) bool { return u.Only != "" }
 	phases := len(gan.Recipe.Phases)
 	switch repeated := slices.IndexFunc([]string{"d-steps", "g-steps"}, c.IsSet); {
 	case phases == 1:
 		return gan, "", command.Usage(c, "--d-alone and --g-alone go together: one network trained alone stays alone")
 	case phases > 0 && repeated >= 0:
 		return gan, "", command.Usage(c, "--d-steps and --g-steps share out a step that trains both networks; with --d-alone and --g-alone there is none")
+	case c.IsSet("d-steps") && slices.ContainsFunc(gan.Recipe.Updates, apart):
+		return gan, "", command.Usage(c, "--d-steps: this recipe shows the discriminator real and generated images in turn, one update for each")
 	}
 	if err := gan.Check(); err != nil {
 		return gan, "", command.Usage(c, "the flags make no recipe: %s", err)

@@ -9,6 +9,7 @@ import (
 	"image"
 	"image/color"
 	"image/draw"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,6 +24,7 @@ import (
 	"github.com/gantrain/gantrain/runtime"
 	"github.com/gantrain/gantrain/runtime/latent"
 	"github.com/gantrain/gantrain/runtime/picture"
+	"github.com/gantrain/gantrain/train/record"
 )
 
 func TestMain(m *testing.M) {
@@ -40,6 +42,7 @@ func TestScripts(t *testing.T) {
 			"numbers":  makeNumbers,
 			"photos":   makePhotos,
 			"generate": generate,
+			"losses":   compareLosses,
 			"compress": compress,
 			"cut":      cut,
 			"flip":     flip,
@@ -64,7 +67,8 @@ func setup(env *testscript.Env) error {
 	return nil
 }
 
-// makeDigits FOLDER COUNT HEIGHT WIDTH writes pictures of noise as an IDX file.
+// makeDigits FOLDER COUNT HEIGHT WIDTH [CLASSES] writes pictures of noise as an
+// IDX file, and beside it labels of so many classes in turn.
 func makeDigits(ts *testscript.TestScript, _ bool, args []string) {
 	shape := make([]int, 3)
 	for i := range shape {
@@ -75,6 +79,32 @@ func makeDigits(ts *testscript.TestScript, _ bool, args []string) {
 	folder := ts.MkAbs(args[0])
 	ts.Check(os.MkdirAll(folder, 0o755))
 	ts.Check(os.WriteFile(filepath.Join(folder, "train-images-idx3-ubyte"), idx(shape...), 0o644))
+	if len(args) == 5 {
+		classes, err := strconv.Atoi(args[4])
+		ts.Check(err)
+		ts.Check(os.WriteFile(filepath.Join(folder, "train-labels-idx1-ubyte"), idxLabels(shape[0], classes), 0o644))
+	}
+}
+
+// compareLosses FILE FILE STEPS fails unless both hold the losses of so many
+// steps, none of which differ by more than 1e-5.
+func compareLosses(ts *testscript.TestScript, _ bool, args []string) {
+	var tables []record.Table
+	for _, path := range args[:2] {
+		table, err := record.ReadLosses(ts.MkAbs(path))
+		ts.Check(err)
+		if fmt.Sprint(len(table.Steps)) != args[2] {
+			ts.Fatalf("%s: %d steps, want %s", path, len(table.Steps), args[2])
+		}
+		tables = append(tables, table)
+	}
+	for column, values := range tables[0].Values {
+		for i, v := range values {
+			if w := tables[1].Values[column][i]; !(math.Abs(v-w) <= 1e-5) {
+				ts.Fatalf("%s of step %d: %v against %v", tables[0].Columns[column], i+1, v, w)
+			}
+		}
+	}
 }
 
 // idx is an IDX file of noise.
@@ -159,6 +189,16 @@ func generate(ts *testscript.TestScript, _ bool, args []string) {
 			ts.Fatalf("a pixel of %g", v)
 		}
 	}
+}
+
+// idxLabels is an IDX file of classes in turn.
+func idxLabels(count, classes int) []byte {
+	file := idx(count)
+	labels := file[len(file)-count:]
+	for i := range labels {
+		labels[i] = byte(i % classes)
+	}
+	return file
 }
 
 // compress FILE makes FILE.gz of a file.

@@ -91,7 +91,12 @@ func layers(w io.Writer, net arch.Network) error {
 	fmt.Fprintln(table, "  LAYER\tSETTINGS\tOUTPUT\tPARAMETERS")
 	total := 0
 	for _, r := range rows {
-		fmt.Fprintf(table, "  %s\t%s\t%s\t%d\n", r.Name, settings(r.Layer), size(r.Output), r.Count())
+		own := r.Count()
+		for _, inner := range r.Rows {
+			fmt.Fprintf(table, "  %s\t%s\t%s\t%d\n", inner.Name, settings(inner.Layer), size(inner.Output), inner.Count())
+			own -= inner.Count()
+		}
+		fmt.Fprintf(table, "  %s\t%s\t%s\t%d\n", r.Name, settings(r.Layer), size(r.Output), own)
 		total += r.Count()
 	}
 	fmt.Fprintf(table, "  total\t\t\t%d\n", total)
@@ -119,13 +124,20 @@ func settings(layer arch.Layer) string {
 		return fmt.Sprintf("slope %g", l.Slope)
 	case arch.Dropout:
 		return fmt.Sprintf("rate %g", l.Rate)
+	case arch.Embedding:
+		return fmt.Sprintf("%d values for each of %d classes, %s", l.Size, l.Classes, start(l.Init))
+	case arch.Condition:
+		return "the above, of the label, joined to the layer before"
 	}
 	return ""
 }
 
 func start(i arch.Init) string {
-	if i.Kind == "normal" {
+	switch i.Kind {
+	case "normal":
 		return fmt.Sprintf("N(0, %g)", i.Scale)
+	case "uniform":
+		return fmt.Sprintf("uniform in ±%g", i.Scale)
 	}
 	return i.Kind
 }
@@ -142,6 +154,9 @@ func steps(w io.Writer, gan arch.GAN) error {
 		line("data", "%s, as they are", cmp.Or(gan.Dataset, "given"))
 	}
 	line("latent vectors", "%d values, %s", gan.Latent.Size, gan.Latent.Distribution)
+	if gan.Classes > 0 {
+		line("classes", "%d, as labelled or, of generated images, uniform", gan.Classes)
+	}
 	line("batch", "%d, %s", r.Batch, r.Sampling)
 	if r.Steps > 0 {
 		line("steps", "%d", r.Steps)
@@ -191,16 +206,25 @@ func describe(u arch.Update) string {
 	if u.Epsilon > 0 {
 		loss = fmt.Sprintf("-log(p + %g)", u.Epsilon)
 	}
+	if u.Half {
+		loss += ", half of the batch"
+	}
 	if u.Trains == arch.Generator {
 		return fmt.Sprintf("generator: %s, generated images labelled %g, noise %d", loss, u.FakeLabel, u.Noise+1)
 	}
-	how := "the sum of two means"
-	if u.Joined {
-		how = "one mean over both"
+	if u.Only == arch.Real {
+		return fmt.Sprintf("discriminator: %s, real images labelled %g", loss, u.RealLabel)
 	}
 	mode := "training"
 	if u.Predicted {
 		mode = "inference"
+	}
+	if u.Only == arch.Fake {
+		return fmt.Sprintf("discriminator: %s, generated images labelled %g (generator in %s mode), noise %d", loss, u.FakeLabel, mode, u.Noise+1)
+	}
+	how := "the sum of two means"
+	if u.Joined {
+		how = "one mean over both"
 	}
 	return fmt.Sprintf("discriminator: %s, real images labelled %g, generated %g (generator in %s mode), %s, noise %d",
 		loss, u.RealLabel, u.FakeLabel, mode, how, u.Noise+1)

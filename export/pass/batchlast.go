@@ -197,6 +197,9 @@ func (p *batchLast) lastForm(n *onnxpb.NodeProto) bool {
 	case slices.Contains(elementwise, n.OpType):
 		return p.elementwise(n)
 	case n.OpType == "Flatten" || n.OpType == "Reshape":
+		if !p.batch[n.Input[0]] { // the rows of a table
+			return false
+		}
 		p.last[name] = p.inLast(n.Input[0])
 		return true
 	case n.OpType == "BatchNormalization":
@@ -209,6 +212,9 @@ func (p *batchLast) lastForm(n *onnxpb.NodeProto) bool {
 		p.last[name] = p.add(n.Name, "Concat", in, intOf("axis", 2-axisOf(n, 0)))
 		return true
 	case n.OpType == "Slice":
+		if !p.keepsPicture(n) { // the end of a convolution that has no fast form
+			return false
+		}
 		axes := p.lists[n.Input[3]]
 		p.last[name] = p.add(n.Name, "Slice", []string{p.inLast(n.Input[0]), n.Input[1], n.Input[2], p.ints(2 - axes[0])})
 		return true

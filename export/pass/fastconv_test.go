@@ -91,6 +91,10 @@ func numbers(m *onnxpb.ModelProto, batch int) map[string]*tensor.Dense {
 				shape = append(shape, batch)
 			}
 		}
+		if v.Name == "label" {
+			in[v.Name] = labels(shape[0])
+			continue
+		}
 		in[v.Name] = tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(shape...))
 		noise(in[v.Name], uint64(i), -1, 2)
 	}

@@ -97,6 +97,8 @@ func (p *batchLast) classify(n *onnxpb.NodeProto) {
 		return
 	}
 	switch {
+	case n.OpType == "Flatten" && p.lookedUp(n.Input[0]):
+		p.mark(name)
 	case slices.Contains(elementwise, n.OpType):
 		if !slices.ContainsFunc(n.Input, func(in string) bool { return p.batch[in] && len(p.shapes[in]) == len(out) }) {
 			return
@@ -131,6 +133,13 @@ func (p *batchLast) classify(n *onnxpb.NodeProto) {
 			p.mark(name)
 		}
 	}
+}
+
+// lookedUp reports rows of a table by a batch of labels, as an embedding has
+// them: [batch, labels, features], so neither vectors nor pictures.
+func (p *batchLast) lookedUp(name string) bool {
+	n := p.producers[name]
+	return n.GetOpType() == "Gather" && n.Domain == "" && axisOf(n, 0) == 0 && p.batch[n.Input[1]] && !p.batch[n.Input[0]]
 }
 
 // keepsPicture reports a Concat or Slice along batch or channels.

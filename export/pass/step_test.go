@@ -95,6 +95,8 @@ func feeds(plan *train.Plan) (engine.Feed, map[string]*tensor.Dense) {
 				v.Data().([]uint8)[j] = uint8((j + j/7) % 3 & 1)
 			}
 			in[f.Name] = v
+		case train.RealLabels, train.FakeLabels:
+			in[f.Name] = labels(f.Shape[0])
 		default:
 			in[f.Name] = tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(f.Shape...))
 			noise(in[f.Name], uint64(1000+i), -1, 2)
@@ -102,6 +104,18 @@ func feeds(plan *train.Plan) (engine.Feed, map[string]*tensor.Dense) {
 		feed[f.Name] = in[f.Name]
 	}
 	return feed, in
+}
+
+// classes are those of a conditional GAN here.
+const classes = 3
+
+// labels are n labels, some of them equal.
+func labels(n int) *tensor.Dense {
+	v := tensor.New(tensor.Of(tensor.Int64), tensor.WithShape(n, 1))
+	for i := range n {
+		v.Data().([]int64)[i] = int64(i / 2 % classes)
+	}
+	return v
 }
 
 // small is a GAN in a few layers, with whatever a recipe can ask for.
@@ -158,6 +172,7 @@ func TestStep(t *testing.T) {
 		{"logarithm", small([]arch.Update{logarithm, g}, false)},
 		{"guo-mlp", published(t, "guo-mlp")},
 		{"michelucci-dcgan", published(t, "michelucci-dcgan")},
+		{"michelucci-cgan", published(t, "michelucci-cgan")},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if testing.Short() && c.gan.Name != "small" {
@@ -187,10 +202,11 @@ func TestStep(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer tape.Close()
-			losses, err := tape.Run(feed)
+			losses, err := tape.Run(feed) // and reports behind them, which join leaves out
 			if err != nil {
 				t.Fatal(err)
 			}
+			losses = losses[:len(plan.Updates)]
 			for i, want := range losses {
 				loss := got[fmt.Sprintf("loss/%d", i)]
 				if loss.Dims() != 0 || math.Abs(float64(loss.ScalarValue().(float32))-want) > 1e-5*want {

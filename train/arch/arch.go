@@ -18,6 +18,7 @@ type GAN struct {
 	Image    Shape   // of an example: [channels, height, width], or [values] where it is no picture
 	Min, Max float64 // the range that pixels are scaled to; both 0 where there are none
 	Latent   Latent
+	Classes  int `json:",omitempty"` // of the labels that its networks take; 0: none
 
 	Generator     Network // from a latent vector to an example
 	Discriminator Network // from an example to a logit or a probability
@@ -59,7 +60,7 @@ func (s Shape) Size() int {
 
 // Grid says which samples a run keeps. The last step has some in any case.
 type Grid struct {
-	Rows, Columns int  // as many samples where they are no pictures
+	Rows, Columns int  // as many samples where they are no pictures; down each column, the classes of a conditional generator take turns
 	Inverted      bool // shown as ink on paper, as the document does
 	Border        int  `json:",omitempty"` // pixels at each edge that are not shown
 	Every         int  // epochs between two grids
@@ -88,6 +89,7 @@ type Row struct {
 	Input  Shape
 	Output Shape
 	Params []Param
+	Rows   []Row // of a condition: "condition1/embedding1"; Params has theirs
 }
 
 // Count is the number of values in the layer's parameters, statistics included.
@@ -105,12 +107,17 @@ func (n Network) Rows() ([]Row, error) {
 	if err := n.Input.check(); err != nil {
 		return nil, fmt.Errorf("input: %w", err)
 	}
+	return stack("", n.Input, n.Layers)
+}
+
+// stack is Rows for layers that stand upon each other, with a prefix for their
+// names.
+func stack(prefix string, shape Shape, layers Layers) ([]Row, error) {
 	var rows []Row
 	count := map[string]int{}
-	shape := n.Input
-	for _, layer := range n.Layers {
+	for _, layer := range layers {
 		count[layer.Kind()]++
-		name := fmt.Sprint(layer.Kind(), count[layer.Kind()])
+		name := fmt.Sprint(prefix, layer.Kind(), count[layer.Kind()])
 		out, err := layer.Output(shape)
 		if err == nil {
 			err = out.check()
@@ -121,7 +128,11 @@ func (n Network) Rows() ([]Row, error) {
 		if err != nil {
 			return nil, fmt.Errorf("layer %s: %w", name, err)
 		}
-		rows = append(rows, Row{Name: name, Layer: layer, Input: shape, Output: out, Params: layer.Params(shape)})
+		r := Row{Name: name, Layer: layer, Input: shape, Output: out, Params: layer.Params(shape)}
+		if l, ok := layer.(Condition); ok {
+			r.Rows, _ = l.rows(name + "/") // Output had the error
+		}
+		rows = append(rows, r)
 		shape = out
 	}
 	return rows, nil
@@ -130,6 +141,9 @@ func (n Network) Rows() ([]Row, error) {
 // maxSize bounds the values of one example between two layers, and so what a
 // stored architecture can make us allocate.
 const maxSize = 1 << 26
+
+// maxClasses bounds the labels of a GAN.
+const maxClasses = 1 << 10
 
 // maxGrid bounds the rows and columns of a sample grid.
 const maxGrid = 100
@@ -181,6 +195,12 @@ func (g GAN) Check() error {
 		if _, ends := rows[len(rows)-1].Layer.(Sigmoid); part.net.Logit && !ends {
 			return fmt.Errorf("%s: %s: gives a logit beside its probability, but does not end in a sigmoid", g.Name, part.name)
 		}
+		if err := g.checkClasses(rows); err != nil {
+			return fmt.Errorf("%s: %s: %w", g.Name, part.name, err)
+		}
+	}
+	if g.Classes != 0 && !g.Generator.Conditional() && !g.Discriminator.Conditional() {
+		return fmt.Errorf("%s: %d classes, and neither network takes labels", g.Name, g.Classes)
 	}
 	if !slices.Equal(g.Generator.Input, Shape{g.Latent.Size}) {
 		return fmt.Errorf("%s: generator: takes %v, the latent size is %d", g.Name, g.Generator.Input, g.Latent.Size)

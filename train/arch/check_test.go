@@ -95,6 +95,9 @@ func TestBroken(t *testing.T) {
 		"recipe: update 2 trains the discriminator again in a simultaneous step": recipe(func(r *Recipe) {
 			r.Simultaneous, r.Updates[1] = true, r.Updates[0]
 		}),
+		"recipe: update 2 sees half of a simultaneous step, which is one forward pass": recipe(func(r *Recipe) {
+			r.Simultaneous, r.Updates[1].Half = true, true
+		}),
 		"recipe: no updates": recipe(func(r *Recipe) { r.Updates = nil }),
 		`recipe: update 1 trains "", want "generator" or "discriminator"`:  recipe(func(r *Recipe) { r.Updates[0].Trains = "" }),
 		`recipe: update 2 trains "generator", which has no optimiser`:      recipe(func(r *Recipe) { delete(r.Adam, Generator) }),
@@ -115,6 +118,9 @@ func TestBroken(t *testing.T) {
 		"recipe: generator: beta1 1 is not in [0, 1)":                      adam(func(a *Adam) { a.Beta1 = 1 }),
 		"recipe: generator: beta2 NaN is not in [0, 1)":                    adam(func(a *Adam) { a.Beta2 = nan }),
 		"recipe: generator: epsilon 0 is not above 0":                      adam(func(a *Adam) { a.Epsilon = 0 }),
+		`recipe: update 1 has only "true" images, want "real" or "fake"`:   recipe(func(r *Recipe) { r.Updates[0].Only = "true" }),
+		"recipe: update 2 has only fake images: it must train":             recipe(func(r *Recipe) { r.Updates[1].Only = Fake }),
+		"recipe: update 1 has only real images: it must train":             recipe(func(r *Recipe) { r.Updates[0].Only, r.Updates[0].Joined = Real, true }),
 	} {
 		gan := small()
 		change(&gan)

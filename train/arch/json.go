@@ -14,7 +14,7 @@ type Layers []Layer
 // kinds has one value of each layer type.
 var kinds = []Layer{
 	Dense{}, Conv2D{}, ConvTranspose2D{}, BatchNorm{}, LeakyReLU{}, ReLU{},
-	Tanh{}, Sigmoid{}, Dropout{}, Reshape{}, Flatten{},
+	Tanh{}, Sigmoid{}, Dropout{}, Reshape{}, Flatten{}, Embedding{}, Condition{},
 }
 
 // MarshalJSON implements json.Marshaler.

@@ -2,7 +2,8 @@ package arch
 
 import "fmt"
 
-// Layer is one layer of a network: one of the types of this file.
+// Layer is one layer of a network: one of the types of this file and of
+// condition.go.
 type Layer interface {
 	// Kind is the layer's name in tables, scopes of weights, and files.
 	Kind() string
@@ -23,8 +24,8 @@ type Param struct {
 
 // Init says how an array starts.
 type Init struct {
-	Kind  string  // "glorot", "normal", "zeros" or "ones"
-	Scale float64 `json:",omitempty"` // the deviation of "normal"
+	Kind  string  // "glorot", "normal", "uniform", "zeros" or "ones"
+	Scale float64 `json:",omitempty"` // the deviation of "normal", the bound of "uniform"
 }
 
 // The usual starts. Glorot: uniform in ±sqrt(6/(fan in + fan out)), Keras'
@@ -37,6 +38,9 @@ var (
 
 // Normal starts with mean 0 and the given deviation.
 func Normal(deviation float64) Init { return Init{Kind: "normal", Scale: deviation} }
+
+// Uniform starts between -bound and bound.
+func Uniform(bound float64) Init { return Init{Kind: "uniform", Scale: bound} }
 
 // Dense is a fully connected layer; its weight is [in, units].
 type Dense struct {

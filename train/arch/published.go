@@ -21,7 +21,7 @@ type Published struct {
 
 // All lists the published GANs by name.
 func All() []Published {
-	return []Published{fredriksson2D(), guoMLP(), introMLP(), michelucciDCGAN(), silvaDCGAN()}
+	return []Published{fredriksson2D(), guoMLP(), introMLP(), michelucciCGAN(), michelucciDCGAN(), silvaDCGAN()}
 }
 
 // Find returns a GAN by its name, with the recipe of a variant unless that is

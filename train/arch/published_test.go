@@ -68,6 +68,8 @@ func TestPublishedSurviveJSON(t *testing.T) {
 //	guo-mlp D   784·1024+1024 + 1024·512+512 + 512·256+256 + 256·1+1
 //	dcgan G     100·12544 + 4·12544 + 256·128·25 + 4·128 + 128·64·25 + 4·64 + 64·1·25
 //	dcgan D     1·64·25+64 + 64·128·25+128 + 7·7·128·1+1
+//	cgan G      100·6272+6272 + 10·50 + 50·49+49 + 129·128·16+128 + 128·128·16+128 + 128·1·49+1
+//	cgan D      10·50 + 50·784+784 + 2·128·9+128 + 128·128·9+128 + 7·7·128·1+1
 //	silva G     100·8192+8192 + 4·512 + 512·256·25+256 + 4·256 + 256·128·25+128 + 4·128 + 128·3·25+3
 //	silva D     3·64·25+64 + 64·128·25+128 + 4·128 + 128·256·25+256 + 4·256 + 4·4·256·1+1
 //	2d G        2·10+10 + 10·10+10 + 10·2+2
@@ -78,14 +80,17 @@ func TestPublishedSurviveJSON(t *testing.T) {
 // For MNIST silva has one channel instead of three: G 2·128·25 + 2 less, D 2·64·25.
 func TestParameterCounts(t *testing.T) {
 	want := map[string][2]int{ // generator, discriminator
-		"fredriksson-2d":    {162, 151},
-		"guo-mlp":           {1486352, 1460225},
-		"guo-mlp literal":   {1486352, 1460225},
-		"intro-mlp":         {1497616, 533505},
-		"intro-mlp nobn":    {1493520, 533505},
-		"michelucci-dcgan":  {2330944, 212865},
-		"silva-dcgan":       {4936963, 1034881},
-		"silva-dcgan mnist": {4930561, 1031681},
+		"fredriksson-2d":               {162, 151},
+		"guo-mlp":                      {1486352, 1460225},
+		"guo-mlp literal":              {1486352, 1460225},
+		"intro-mlp":                    {1497616, 533505},
+		"intro-mlp nobn":               {1493520, 533505},
+		"michelucci-cgan":              {1169336, 196773},
+		"michelucci-cgan half-batches": {1169336, 196773},
+		"michelucci-cgan sum":          {1169336, 196773},
+		"michelucci-dcgan":             {2330944, 212865},
+		"silva-dcgan":                  {4936963, 1034881},
+		"silva-dcgan mnist":            {4930561, 1031681},
 	}
 	got := map[string][2]int{}
 	for _, p := range everything(t) {

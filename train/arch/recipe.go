@@ -59,6 +59,11 @@ type Update struct {
 	Noise int
 	// Real numbers the real examples in the same way.
 	Real int `json:",omitempty"`
+	// Only: the discriminator's update has one kind of examples alone. Empty: both.
+	Only Images `json:",omitempty"`
+	// Half: the update sees the first half of the real examples of its Real, and
+	// of the latent vectors of its Noise, rounded up.
+	Half bool `json:",omitempty"`
 	// RealLabel and FakeLabel are what the network being trained wants the
 	// discriminator to say; the generator's update has no real images.
 	RealLabel, FakeLabel float64
@@ -75,6 +80,14 @@ type Update struct {
 	// log(1 - D(G(z))) for 0.
 	Minimax bool `json:",omitempty"`
 }
+
+// Images is a kind of images that a discriminator sees.
+type Images string
+
+const (
+	Real Images = "real"
+	Fake Images = "fake" // made by the generator
+)
 
 // Adam holds an optimiser's settings, in Keras' form: the epsilon stands
 // outside the bias correction.
@@ -189,6 +202,9 @@ func (r Recipe) check() error {
 		if r.Simultaneous && trained[u.Trains] {
 			return fmt.Errorf("update %d trains the %s again in a simultaneous step", i+1, u.Trains)
 		}
+		if r.Simultaneous && u.Half {
+			return fmt.Errorf("update %d sees half of a simultaneous step, which is one forward pass", i+1)
+		}
 		trained[u.Trains] = true
 		a, ok := r.Adam[u.Trains]
 		if !ok {
@@ -224,6 +240,10 @@ func (u Update) check() error {
 		return fmt.Errorf("trains %q, want %q or %q", u.Trains, Generator, Discriminator)
 	case u.Noise < 0 || u.Noise >= maxNoise:
 		return fmt.Errorf("has noise %d, which is not in [0, %d)", u.Noise, maxNoise)
+	case u.Only != "" && u.Only != Real && u.Only != Fake:
+		return fmt.Errorf("has only %q images, want %q or %q", u.Only, Real, Fake)
+	case u.Only != "" && (u.Trains == Generator || u.Joined):
+		return fmt.Errorf("has only %s images: it must train the discriminator, and join nothing", u.Only)
 	case !(u.Epsilon >= 0 && u.RealLabel >= 0 && u.RealLabel <= 1 && u.FakeLabel >= 0 && u.FakeLabel <= 1):
 		return fmt.Errorf("has labels %g and %g, epsilon %g: want labels in [0, 1], epsilon at least 0",
 			u.RealLabel, u.FakeLabel, u.Epsilon)

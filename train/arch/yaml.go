@@ -43,7 +43,7 @@ var usual = []any{
 	},
 	usualAdam,
 	Dense{Init: Glorot}, Conv2D{Stride: 1, Init: Glorot}, ConvTranspose2D{Stride: 1, Init: Glorot},
-	BatchNorm{Momentum: 0.99, Epsilon: 1e-3},
+	BatchNorm{Momentum: 0.99, Epsilon: 1e-3}, Embedding{Init: Uniform(0.05)},
 }
 
 var usualAdam = Adam{Rate: 2e-4, Beta1: 0.5, Beta2: 0.999, Epsilon: 1e-7}
@@ -72,7 +72,7 @@ func shortens(t reflect.Type) bool {
 }
 
 // scaled are the starts of weights, and whether they have a scale.
-var scaled = map[string]bool{"glorot": false, "zeros": false, "ones": false, "normal": true}
+var scaled = map[string]bool{"glorot": false, "zeros": false, "ones": false, "normal": true, "uniform": true}
 
 const (
 	maxYAML   = 1 << 18 // bytes of a file

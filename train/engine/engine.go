@@ -50,7 +50,7 @@ func (s State) Clone() State {
 func (s State) Names() []string { return slices.Sorted(maps.Keys(s)) }
 
 // Feed holds the inputs of one step that are not state: real images, noise,
-// masks, rates (gorgonia scalars), by name.
+// labels, masks, rates (gorgonia scalars), by name.
 type Feed map[string]gorgonia.Value
 
 // Program is a compiled step.
@@ -95,5 +95,7 @@ func copyValues(to, from gorgonia.Value) {
 		copy(to.Data().([]float64), v)
 	case []uint8:
 		copy(to.Data().([]uint8), v)
+	case []int64:
+		copy(to.Data().([]int64), v)
 	}
 }

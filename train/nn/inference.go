@@ -14,7 +14,7 @@ import (
 // exported model has.
 type Inference struct {
 	Graph   *gorgonia.ExprGraph
-	Inputs  []export.Port // z for a generator, image or points for a discriminator
+	Inputs  []export.Port // z for a generator, image or points for a discriminator; label where it takes one
 	Outputs []export.Port // image or points; logit or probability, or both, in this order
 
 	values []gorgonia.Value // of the outputs
@@ -46,11 +46,17 @@ func NewInference(role arch.Role, net arch.Network, values map[string]*tensor.De
 		in = exampleName(len(net.Input))
 	}
 	x := Input(g, in, dt, append([]int{batch}, net.Input...)...)
-	y, err := n.Infer(x)
+	inputs := []export.Port{{Name: in, Node: x}}
+	var labels []*gorgonia.Node
+	if net.Conditional() {
+		labels = append(labels, Input(g, "label", tensor.Int64, batch, 1))
+		inputs = append(inputs, export.Port{Name: "label", Node: labels[0]})
+	}
+	y, err := n.Infer(x, labels...)
 	if err != nil {
 		return nil, err
 	}
-	i := &Inference{Graph: g, Inputs: []export.Port{{Name: in, Node: x}}}
+	i := &Inference{Graph: g, Inputs: inputs}
 	switch {
 	case role == arch.Generator:
 		i.Outputs = []export.Port{{Name: exampleName(y.Node.Dims() - 1), Node: y.Node}}
@@ -76,11 +82,17 @@ func exampleName(axes int) string {
 	return "image"
 }
 
-// Run evaluates the graph on Gorgonia's tape machine and returns the outputs in
-// their order. It is the reference that an exported model is held against.
-func (i *Inference) Run(x *tensor.Dense) ([]*tensor.Dense, error) {
-	if err := gorgonia.Let(i.Inputs[0].Node, x); err != nil {
-		return nil, fmt.Errorf("nn: %s: %w", i.Inputs[0].Name, err)
+// Run evaluates the graph on Gorgonia's tape machine, with a value for each of
+// its inputs, and returns the outputs; both in their order. It is the reference
+// that an exported model is held against.
+func (i *Inference) Run(in ...*tensor.Dense) ([]*tensor.Dense, error) {
+	if len(in) != len(i.Inputs) {
+		return nil, fmt.Errorf("nn: %d inputs are given, want %d", len(in), len(i.Inputs))
+	}
+	for k, p := range i.Inputs {
+		if err := gorgonia.Let(p.Node, in[k]); err != nil {
+			return nil, fmt.Errorf("nn: %s: %w", p.Name, err)
+		}
 	}
 	vm := gorgonia.NewTapeMachine(i.Graph)
 	defer vm.Close()

@@ -42,8 +42,8 @@ func draw(dst []float32, p arch.Param, seed, stream, number uint64) error {
 	case arch.Glorot.Kind:
 		latent.Fill(dst, latent.Uniform, seed, stream, number)
 		scale(dst, math.Sqrt(6/float64(fans(p.Shape))))
-	case "normal":
-		latent.Fill(dst, latent.Normal, seed, stream, number)
+	case string(latent.Normal), string(latent.Uniform):
+		latent.Fill(dst, latent.Distribution(p.Init.Kind), seed, stream, number)
 		scale(dst, p.Init.Scale)
 	default:
 		return fmt.Errorf("unknown initialiser %q", p.Init.Kind)

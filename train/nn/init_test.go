@@ -41,6 +41,7 @@ func TestStartsHaveTheirStatistics(t *testing.T) {
 		{arch.Conv2D{Filters: 20, Kernel: 5, Stride: 1, Init: arch.Glorot}, "conv1", arch.Shape{30, 8, 8}, glorot(30*25, 20*25), glorot(30*25, 20*25) / math.Sqrt(3)},
 		{arch.ConvTranspose2D{Filters: 40, Kernel: 4, Stride: 1, Init: arch.Glorot}, "deconv1", arch.Shape{25, 8, 8}, glorot(25*16, 40*16), glorot(25*16, 40*16) / math.Sqrt(3)},
 		{arch.Dense{Units: 300, Init: arch.Normal(0.02)}, "dense1", arch.Shape{50}, 0, 0.02},
+		{arch.Dense{Units: 300, Init: arch.Uniform(0.05)}, "dense1", arch.Shape{50}, 0.05, 0.05 / math.Sqrt(3)},
 	} {
 		values := initialised(t, arch.Network{Input: c.input, Layers: arch.Layers{c.layer}}, 3, 4)
 		w := values["generator/"+c.name+"/weight"]

@@ -3,6 +3,7 @@ package nn_test
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/gantrain/gantrain/train/arch"
 	"github.com/gantrain/gantrain/train/nn"
@@ -15,6 +16,7 @@ type naive struct {
 	role   arch.Role
 	params map[string][]float64
 	masks  map[string][]uint8 // by layer
+	labels []int64            // of the examples
 }
 
 func (n naive) run(net arch.Network, x [][]float64) [][]float64 {
@@ -22,6 +24,10 @@ func (n naive) run(net arch.Network, x [][]float64) [][]float64 {
 	if err != nil {
 		panic(err)
 	}
+	return n.stack(rows, x)
+}
+
+func (n naive) stack(rows []arch.Row, x [][]float64) [][]float64 {
 	for _, r := range rows {
 		x = n.layer(r, x)
 	}
@@ -71,6 +77,18 @@ func (n naive) layer(r arch.Row, x [][]float64) [][]float64 {
 		})
 	case arch.Reshape, arch.Flatten:
 		return x
+	case arch.Embedding:
+		y := make([][]float64, len(n.labels))
+		for i, label := range n.labels {
+			y[i] = n.param(r, "weight")[int(label)*l.Size:][:l.Size]
+		}
+		return y
+	case arch.Condition:
+		y := make([][]float64, len(x))
+		for i, made := range n.stack(r.Rows, nil) { // channels come first, so they lie one after the other
+			y[i] = slices.Concat(x[i], made)
+		}
+		return y
 	}
 	panic(fmt.Sprintf("no formula for %T", r.Layer))
 }

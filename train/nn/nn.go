@@ -87,28 +87,30 @@ func (n *Net) list(statistics bool) []Param {
 }
 
 // Infer applies the network as it is used once trained: no dropout, running
-// statistics.
-func (n *Net) Infer(x *gorgonia.Node) (Output, error) { return n.apply(x, nil) }
+// statistics. A conditional network takes the labels [N, 1] of the examples,
+// of int64, in one array or in several whose rows together are those of x.
+func (n *Net) Infer(x *gorgonia.Node, labels ...*gorgonia.Node) (Output, error) {
+	return n.apply(x, labels, nil)
+}
 
 // Train applies the network as it is trained: dropout by the masks that mask
 // returns, statistics of the batch, and new running statistics, each a step
 // further than after the application before.
-func (n *Net) Train(x *gorgonia.Node, mask Masker) (Output, error) { return n.apply(x, mask) }
+func (n *Net) Train(x *gorgonia.Node, mask Masker, labels ...*gorgonia.Node) (Output, error) {
+	return n.apply(x, labels, mask)
+}
 
 // A Masker returns the mask, of type uint8, of a dropout layer that drops a
 // share rate of the values of the given shape.
 type Masker func(layer string, rate float64, shape tensor.Shape) *gorgonia.Node
 
 // apply applies the network; no masker means inference.
-func (n *Net) apply(x *gorgonia.Node, mask Masker) (Output, error) {
+func (n *Net) apply(x *gorgonia.Node, labels []*gorgonia.Node, mask Masker) (Output, error) {
 	out := Output{Node: x, Logit: x}
 	for i, r := range n.rows {
-		y, err := n.layer(r, out.Node, mask)
+		y, err := n.named(r, out.Node, labels, mask)
 		if err != nil {
-			return Output{}, fmt.Errorf("nn: %s/%s: %w", n.role, r.Name, err)
-		}
-		if y != out.Node {
-			gorgonia.WithName(fmt.Sprintf("%s/%s", n.role, r.Name))(y)
+			return Output{}, fmt.Errorf("nn: %w", err)
 		}
 		if _, last := r.Layer.(arch.Sigmoid); !last || i < len(n.rows)-1 {
 			out.Logit = y
@@ -118,7 +120,20 @@ func (n *Net) apply(x *gorgonia.Node, mask Masker) (Output, error) {
 	return out, nil
 }
 
-func (n *Net) layer(r arch.Row, x *gorgonia.Node, mask Masker) (*gorgonia.Node, error) {
+// named applies a layer and calls what it computes by its name.
+func (n *Net) named(r arch.Row, x *gorgonia.Node, labels []*gorgonia.Node, mask Masker) (*gorgonia.Node, error) {
+	name := fmt.Sprintf("%s/%s", n.role, r.Name)
+	y, err := n.layer(r, x, labels, mask)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if y != x {
+		gorgonia.WithName(name)(y)
+	}
+	return y, nil
+}
+
+func (n *Net) layer(r arch.Row, x *gorgonia.Node, labels []*gorgonia.Node, mask Masker) (*gorgonia.Node, error) {
 	param := func(name string) *gorgonia.Node { return n.params[ParamName(n.role, r.Name, name)] }
 	switch l := r.Layer.(type) {
 	case arch.Dense:
@@ -148,6 +163,10 @@ func (n *Net) layer(r arch.Row, x *gorgonia.Node, mask Masker) (*gorgonia.Node, 
 		return op.Reshape(x, l.Shape...)
 	case arch.Flatten:
 		return op.Flatten(x)
+	case arch.Embedding:
+		return embedding(param("weight"), labels)
+	case arch.Condition:
+		return n.condition(r, x, labels, mask)
 	}
 	return nil, fmt.Errorf("layer type %T can't be built", r.Layer)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -20,6 +21,11 @@ var (
 	smallGenerator = arch.Network{Input: arch.Shape{5}, Layers: arch.Layers{
 		arch.Dense{Units: 18, Init: arch.Glorot}, arch.BatchNorm{Momentum: 0.9, Epsilon: 1e-3}, arch.LeakyReLU{Slope: 0.3},
 		arch.Reshape{Shape: arch.Shape{2, 3, 3}},
+		arch.Condition{Layers: arch.Layers{
+			arch.Embedding{Classes: classes, Size: 2, Init: arch.Uniform(0.5)}, arch.Dropout{Rate: 0.25},
+			arch.Dense{Units: 9, Init: arch.Glorot}, arch.BatchNorm{Momentum: 0.7, Epsilon: 1e-3},
+			arch.Reshape{Shape: arch.Shape{1, 3, 3}},
+		}},
 		arch.ConvTranspose2D{Filters: 3, Kernel: 4, Stride: 1, NoBias: true, Init: arch.Glorot},
 		arch.BatchNorm{Momentum: 0.99, Epsilon: 1e-2}, arch.ReLU{}, arch.Dropout{Rate: 0.25},
 		arch.ConvTranspose2D{Filters: 1, Kernel: 5, Stride: 2, Init: arch.Glorot}, arch.Tanh{},
@@ -30,6 +36,8 @@ var (
 		arch.Flatten{}, arch.Dense{Units: 1, Init: arch.Glorot}, arch.Sigmoid{},
 	}}
 )
+
+const classes = 4 // of the small generator's labels
 
 const tolerance = 1e-12 // float64 on both sides, sums of some hundred terms
 
@@ -42,9 +50,13 @@ func TestInferenceIsTheFormula(t *testing.T) {
 				t.Fatal(err)
 			}
 			x, rows := batch(n, net.Input)
-			want := naive{role: role, params: plain}.run(net, rows)
+			in, labels := []*tensor.Dense{x}, labelsOf(n, net)
+			if labels != nil {
+				in = append(in, tensor.New(tensor.WithShape(n, 1), tensor.WithBacking(labels)))
+			}
+			want := naive{role: role, params: plain, labels: labels}.run(net, rows)
 			for range 2 { // the graph can be run again
-				y, err := g.Run(x)
+				y, err := g.Run(in...)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -83,13 +95,14 @@ func TestTrainingIsTheFormula(t *testing.T) {
 				x, rows := batch(size, net.Input)
 				in := nn.Input(g, fmt.Sprint("x", pass), tensor.Float64, x.Shape()...)
 				let(t, in, x)
-				y, err := n.Train(in, masker)
+				labels := labelsOf(size, net)
+				y, err := n.Train(in, masker, inParts(t, g, pass, labels)...)
 				if err != nil {
 					t.Fatal(err)
 				}
 				name := fmt.Sprint("output ", pass)
 				keep(name, y.Node)
-				want[name] = naive{role, plain, masks}.run(net, rows)
+				want[name] = naive{role, plain, masks, labels}.run(net, rows)
 			}
 			for _, p := range n.Statistics() {
 				keep(p.Name, p.Node)
@@ -107,6 +120,20 @@ func TestTrainingIsTheFormula(t *testing.T) {
 			}
 		})
 	}
+}
+
+// inParts makes two inputs of the labels of a pass, the first with one of them.
+func inParts(t *testing.T, g *gorgonia.ExprGraph, pass int, labels []int64) []*gorgonia.Node {
+	if labels == nil {
+		return nil
+	}
+	var nodes []*gorgonia.Node
+	for i, part := range [][]int64{labels[:1], labels[1:]} {
+		n := nn.Input(g, fmt.Sprintf("label/%d/%d", pass, i), tensor.Int64, len(part), 1)
+		let(t, n, tensor.New(tensor.WithShape(len(part), 1), tensor.WithBacking(part)))
+		nodes = append(nodes, n)
+	}
+	return nodes
 }
 
 func let(t *testing.T, n *gorgonia.Node, v gorgonia.Value) {
@@ -168,7 +195,7 @@ func TestNamesOfInputsAndOutputs(t *testing.T) {
 		net  arch.Network
 		want []string
 	}{
-		{arch.Generator, smallGenerator, []string{"z", "image"}},
+		{arch.Generator, smallGenerator, []string{"z", "label", "image"}},
 		{arch.Generator, plane, []string{"z", "points"}},
 		{arch.Discriminator, smallDiscriminator, []string{"image", "probability"}},
 		{arch.Discriminator, logits, []string{"image", "logit"}},
@@ -179,8 +206,8 @@ func TestNamesOfInputsAndOutputs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		names := []string{g.Inputs[0].Name}
-		for _, p := range g.Outputs {
+		var names []string
+		for _, p := range slices.Concat(g.Inputs, g.Outputs) {
 			names = append(names, p.Name)
 		}
 		if diff := cmp.Diff(c.want, names); diff != "" {
@@ -215,6 +242,22 @@ func TestInferenceErrors(t *testing.T) {
 	delete(values, "generator/deconv2/bias")
 	_, err := nn.NewInference(arch.Generator, smallGenerator, values, 1)
 	if want := "nn: no value for generator/deconv2/bias"; err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
+	}
+	g, err := nn.NewInference(arch.Discriminator, smallDiscriminator, used(t, arch.Discriminator, smallDiscriminator), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := g.Run(); err == nil || err.Error() != "nn: 0 inputs are given, want 1" {
+		t.Errorf("error %v", err)
+	}
+	graph := gorgonia.NewGraph()
+	n, err := nn.New(graph, arch.Generator, smallGenerator, tensor.Float32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = n.Infer(nn.Input(graph, "x", tensor.Float32, 2, 5))
+	if want := "nn: generator/condition1: generator/condition1/embedding1: no labels are given"; err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
 	}
 	broken := arch.Network{Input: arch.Shape{5}, Layers: arch.Layers{arch.Dense{Units: 3}, arch.Conv2D{Filters: 1, Kernel: 3, Stride: 1}}}

@@ -33,12 +33,19 @@ func TestPublishedNetworksOnONNXRuntime(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				x := single(n, net.Input)
-				want, err := g.Run(x)
+				x := []*tensor.Dense{single(n, net.Input)}
+				if labels := labelsOf(n, net); labels != nil {
+					x = append(x, tensor.New(tensor.WithShape(n, 1), tensor.WithBacking(labels)))
+				}
+				want, err := g.Run(x...)
 				if err != nil {
 					t.Fatal(err)
 				}
-				got, err := session.Run(t.Context(), map[string]*tensor.Dense{g.Inputs[0].Name: x})
+				feed := map[string]*tensor.Dense{}
+				for i, p := range g.Inputs {
+					feed[p.Name] = x[i]
+				}
+				got, err := session.Run(t.Context(), feed)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -74,6 +74,19 @@ func batch(n int, shape arch.Shape) (*tensor.Dense, [][]float64) {
 	return tensor.New(tensor.WithShape(append([]int{n}, shape...)...), tensor.WithBacking(all)), rows
 }
 
+// labelsOf gives n examples labels of the small classes, nil where the network
+// takes none.
+func labelsOf(n int, net arch.Network) []int64 {
+	if !net.Conditional() {
+		return nil
+	}
+	labels := make([]int64, n)
+	for i := range labels {
+		labels[i] = int64((3*i + n) % classes)
+	}
+	return labels
+}
+
 // departure is the largest |got - want| divided by the larger of 1 and the
 // largest |want|.
 func departure(t testing.TB, got []float64, want ...[]float64) float64 {

@@ -50,6 +50,8 @@ func (a array) dense(dt tensor.Dtype) *tensor.Dense {
 		backing = convert[float32](a.data)
 	case tensor.Uint8:
 		backing = convert[uint8](a.data)
+	case tensor.Int64:
+		backing = convert[int64](a.data)
 	}
 	if len(a.shape) == 0 {
 		v := tensor.New(tensor.WithShape(1), tensor.WithBacking(backing))
@@ -58,7 +60,7 @@ func (a array) dense(dt tensor.Dtype) *tensor.Dense {
 	return tensor.New(tensor.WithShape(a.shape...), tensor.WithBacking(backing))
 }
 
-func convert[T float32 | uint8](data []float64) []T {
+func convert[T float32 | uint8 | int64](data []float64) []T {
 	out := make([]T, len(data))
 	for i, v := range data {
 		out[i] = T(v)

@@ -51,13 +51,17 @@ func (o *dropout) SymDiff(in gorgonia.Nodes, _, dy *gorgonia.Node) (gorgonia.Nod
 }
 
 func (o *dropout) Lower(l *export.Lowering) error {
+	kept := l.Add("Mul", []string{l.Input(0), asFloats(l, l.Input(1))})
+	return l.Output("Mul", []string{kept, l.Scalar("scale", 1/(1-o.rate))})
+}
+
+// asFloats casts a value to the type of the operator's output.
+func asFloats(l *export.Lowering, value string) string {
 	to := onnxpb.TensorProto_FLOAT
 	if l.Dtype() == tensor.Float64 {
 		to = onnxpb.TensorProto_DOUBLE
 	}
-	mask := l.Add("Cast", []string{l.Input(1)}, export.Int("to", int(to)))
-	kept := l.Add("Mul", []string{l.Input(0), mask})
-	return l.Output("Mul", []string{kept, l.Scalar("scale", 1/(1-o.rate))})
+	return l.Add("Cast", []string{value}, export.Int("to", int(to)))
 }
 
 func dropoutKernel[F float](rate float64) kernel[F] {

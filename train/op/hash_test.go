@@ -86,6 +86,9 @@ func hashLists() map[string][]variant {
 		"Concat":                  axes,
 		"Slice": append(gradientBy(0, append(axes, concat(0, []int{1, 2}, []int{3, 2}))),
 			gradientBy(1, axes)...),
+		"EmbeddingGrad": gradientBy(0, each([]int{3, 4}, func(classes int, g *gorgonia.ExprGraph) (*gorgonia.Node, error) {
+			return op.Embedding(leaf(g, classes, 2), input(g, "label", newArray(5, 1).dense(tensor.Int64)))
+		})),
 		"Conv2D":          conv,
 		"ConvTranspose2D": transpose,
 		"ConvWeight":      weight,
@@ -136,6 +139,9 @@ func withoutAttributes() []variant {
 		must(func(g *gorgonia.ExprGraph) (*gorgonia.Node, error) {
 			_, variance, err := op.Statistics(leaf(g, 2, 2))
 			return variance, err
+		}),
+		must(func(g *gorgonia.ExprGraph) (*gorgonia.Node, error) {
+			return op.Embedding(leaf(g, 2, 2), input(g, "label", newArray(2, 1).dense(tensor.Int64)))
 		}),
 		must(func(g *gorgonia.ExprGraph) (*gorgonia.Node, error) {
 			return op.Dense(leaf(g, 2, 2), leaf(g, 2, 2), nil)

@@ -22,8 +22,8 @@ func inputs(g *gorgonia.ExprGraph, r row, dt tensor.Dtype, values []array) []*go
 	nodes := make([]*gorgonia.Node, len(values))
 	for i, v := range values {
 		of := dt
-		if r.operands[i].bytes {
-			of = tensor.Uint8
+		if whole := r.operands[i].of; whole.Type != nil {
+			of = whole
 		}
 		nodes[i] = input(g, fmt.Sprintf("x%d", i), v.dense(of))
 	}

@@ -5,7 +5,8 @@
 //
 // An operator is a pure function. It owns the buffer that its output lives in,
 // rewrites it at each run, never returns an alias of an input and never writes
-// to one. Images are laid out [N, C, H, W]. Graphs are in float32 or float64.
+// to one. Images are laid out [N, C, H, W]. Graphs are in float32 or float64;
+// masks are bytes, labels int64.
 package op
 
 import (
@@ -23,9 +24,10 @@ type float interface{ float32 | float64 }
 
 // array is an operand as a kernel sees it.
 type array[F float] struct {
-	shape tensor.Shape
-	data  []F // row by row; nil where the operand holds bytes
-	bytes []uint8
+	shape  tensor.Shape
+	data   []F // row by row; nil where the operand holds bytes or labels
+	bytes  []uint8
+	labels []int64
 }
 
 // kernel computes an operator: it writes all of y.data from the operands.
@@ -99,9 +101,9 @@ func check[T interface {
 			return floats, fmt.Errorf("op: %s: operand %d has shape %v, want %d axes", o.name, i, v.Shape(), want.Dims)
 		}
 		switch dt := v.Dtype(); {
-		case want.Of == tensor.Uint8:
-			if dt != tensor.Uint8 {
-				return floats, fmt.Errorf("op: %s: operand %d has elements of type %v, want uint8", o.name, i, dt)
+		case want.Of == tensor.Uint8 || want.Of == tensor.Int64:
+			if want.Of != dt {
+				return floats, fmt.Errorf("op: %s: operand %d has elements of type %v, want %v", o.name, i, dt, want.Of)
 			}
 		case dt != tensor.Float32 && dt != tensor.Float64:
 			return floats, fmt.Errorf("op: %s: operand %d has elements of type %v, want float32 or float64", o.name, i, dt)
@@ -151,6 +153,11 @@ func (o *operator) Follow(leader keeper) { o.leader = leader }
 
 func (o *operator) base() *operator { return o }
 
+// valued is an operator that can't compute with every value of its operands.
+type valued interface {
+	checkValues(in []gorgonia.Value) error
+}
+
 // run is Do for every operator: it checks the operands' shapes, which the tape
 // machine doesn't, runs the kernel of their type, and turns a panic into an
 // error, since the machine runs in a goroutine of its own.
@@ -176,6 +183,11 @@ func run(o implementation, in []gorgonia.Value, f32 kernel[float32], f64 kernel[
 	shape, err := o.InferShape(dims...)
 	if err != nil {
 		return nil, err
+	}
+	if v, ok := o.(valued); ok {
+		if err := v.checkValues(in); err != nil {
+			return nil, err
+		}
 	}
 	b.y = buffer(b.y, dt, shape)
 	if dt == tensor.Float32 {
@@ -217,6 +229,8 @@ func compute[F float](y *tensor.Dense, in []gorgonia.Value, k kernel[F]) {
 			operands[i].data = []F{d}
 		case []uint8:
 			operands[i].bytes = d
+		case []int64:
+			operands[i].labels = d
 		}
 	}
 	k(array[F]{shape: y.Shape(), data: y.Data().([]F)}, operands)

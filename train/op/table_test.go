@@ -30,8 +30,8 @@ type build = func(x []*gorgonia.Node) (*gorgonia.Node, error)
 type operand struct {
 	shape []int // empty: a scalar
 	draw  func(r *rand.Rand) float64
-	fixed bool // has no gradient
-	bytes bool // is of type uint8
+	fixed bool         // has no gradient
+	of    tensor.Dtype // of whole numbers; the zero value is the row's float type
 }
 
 // Tolerances are for max|a-b| / max(1, max|b|).
@@ -48,7 +48,7 @@ func (r row) float32Tolerance() float64 {
 }
 
 func allRows() []row {
-	return slices.Concat(denseRows(), convRows(), batchNormRows(), elementwiseRows(), shapeRows(), lossRows(), adamRows())
+	return slices.Concat(denseRows(), convRows(), batchNormRows(), elementwiseRows(), shapeRows(), embeddingRows(), lossRows(), adamRows())
 }
 
 func TestOperators(t *testing.T) {
@@ -126,7 +126,15 @@ func constant(o operand) operand {
 	return o
 }
 
-func mask(shape ...int) operand { return operand{shape: shape, draw: bit, fixed: true, bytes: true} }
+func mask(shape ...int) operand {
+	return operand{shape: shape, draw: bit, fixed: true, of: tensor.Uint8}
+}
+
+// labels are n of the given classes.
+func labels(n, classes int) operand {
+	class := func(r *rand.Rand) float64 { return float64(r.IntN(classes)) }
+	return operand{shape: []int{n, 1}, draw: class, fixed: true, of: tensor.Int64}
+}
 
 func checkForward(t *testing.T, r row, values []array) float64 {
 	t.Helper()

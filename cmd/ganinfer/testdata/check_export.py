@@ -30,5 +30,9 @@ assert shapes(generator) == {"image": ["batch", 1, 28, 28]}, shapes(generator)
 judged = list(shapes(discriminator).values())
 assert judged == [["batch", 1]], judged
 session = onnxruntime.InferenceSession(generator, providers=["CPUExecutionProvider"])
-made = session.run(None, {"z": numpy.load(z)})[0]
+feed = {"z": numpy.load(z)}
+if len(session.get_inputs()) > 1:  # the classes in turn, as ganinfer gives them
+    classes = int(session.get_modelmeta().custom_metadata_map["gan.classes"])
+    feed["label"] = (numpy.arange(len(feed["z"])) % classes)[:, None]
+made = session.run(None, feed)[0]
 print(numpy.abs(made - numpy.load(images)).max())

@@ -35,7 +35,7 @@ state = {name for name, note in about.items() if note["kind"] == "state"}
 assert state == inputs.keys(), state ^ inputs.keys()
 for i in session.get_inputs():
     if i.name not in state:
-        dtype = "uint8" if i.type == "tensor(uint8)" else "float32"
+        dtype = i.type.removeprefix("tensor(").removesuffix(")").replace("float", "float32")
         inputs[i.name] = numpy.fromfile(f"{feed}/{i.name.replace('/', '_')}", dtype).reshape(i.shape)
 
 outputs = [o.name for o in session.get_outputs()]
@@ -45,7 +45,7 @@ for _ in range(3):
     inputs |= {name.removesuffix(".new"): v for name, v in results.items() if name.endswith(".new")}
     losses.append([float(results[name]) for name in outputs if name.startswith("loss/")])
 rates = {
-    name: [float(train_step.fill(note, (), step, None, None)) for step in (0, 9)]
+    name: [float(train_step.fill(note, (), step, None, None, None)) for step in (0, 9)]
     for name, note in about.items()
     if note["kind"] == "rate"
 }
