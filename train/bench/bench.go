@@ -110,7 +110,14 @@ func newNoise(gan arch.GAN) noise {
 	values := gan.Image.Size()
 	pixels := make([]byte, 4*gan.Recipe.Batch*values)
 	_, _ = rand.NewChaCha8([32]byte{}).Read(pixels) // never fails
-	return noise{&dataset.Images{Name: "noise", Channels: values, Height: 1, Width: 1, Pixels: pixels}, gan.Image}
+	data := &dataset.Images{Name: "noise", Channels: values, Height: 1, Width: 1, Pixels: pixels}
+	if gan.Classes > 0 {
+		data.Labels = make([]byte, data.Len())
+		for i := range data.Labels {
+			data.Labels[i] = byte(i % min(gan.Classes, 256))
+		}
+	}
+	return noise{data, gan.Image}
 }
 
 func (n noise) Shape() []int { return n.shape }
