@@ -41,8 +41,8 @@ func Example() {
 	goal := gan.Recipe.Epochs * gan.Recipe.StepsPerEpoch(data.Len())
 	run, err := train.NewRun(context.Background(), folder, model, data, goal, "", train.Options{})
 	check(err)
-	defer run.Close()
 	check(run.Train(context.Background()))
+	check(run.Close())
 
 	generator, err := runtime.Open(context.Background(), run.Path("generator.onnx"), runtime.Options{})
 	check(err)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 
 	"github.com/gofrs/flock"
@@ -30,11 +31,11 @@ func lock(folder string) (*flock.Flock, error) {
 
 // unlocked is an error while another process writes a run in the folder.
 func unlocked(folder string) error {
+	if _, err := os.Stat(filepath.Join(folder, lockFile)); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	l, err := lock(folder)
 	if err != nil {
-		if _, other := ReadReport(folder); other != nil { // no run lies there
-			return nil
-		}
 		return err
 	}
 	return l.Close()

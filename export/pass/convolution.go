@@ -125,6 +125,25 @@ func (p *batchLast) weightGradient(n *onnxpb.NodeProto) (c convolution, ok bool)
 	return c, true
 }
 
+// mirrored is the same convolution of stride 1 seen from the other picture: with i
+// the pixel that a tap meets from o, o = i + (kernel - 1 - t) - (kernel - 1 - pad),
+// so that pictures and channels change places and the kernel is turned round.
+func (c convolution) mirrored() convolution {
+	m := c
+	m.x, m.y, m.large, m.small = c.y, c.x, c.small, c.large
+	m.channels.large, m.channels.small = c.channels.small, c.channels.large
+	for axis := range 2 {
+		m.pads[axis] = c.kernel[axis] - 1 - c.pads[axis]
+	}
+	switch c.direction {
+	case toSmall:
+		m.direction = toLarge
+	case toLarge:
+		m.direction = toSmall
+	}
+	return m
+}
+
 // direct is the work for one picture, by direct convolution, in multiplications.
 func (c convolution) direct() int {
 	return c.kernel[0] * c.kernel[1] * c.small[0] * c.small[1] * c.channels.large * c.channels.small

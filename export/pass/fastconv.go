@@ -9,8 +9,9 @@ import (
 // recipe is how a convolution is computed with the batch last.
 type recipe struct {
 	convolution
-	block int // of the large picture, at least
-	form  *bilinear
+	mirrored bool // the convolution is, and its kernel lies as that of the other
+	block    int  // of the large picture, at least
+	form     *bilinear
 }
 
 // fewTaps is the largest product of kernel and channels for which the pixels
@@ -45,6 +46,9 @@ func newRecipe(c convolution) (recipe, bool) {
 	if c.kernel[0]*c.kernel[1]*c.channels.large <= fewTaps {
 		return recipe{convolution: c, block: 1}, true
 	}
+	if c.stride == [2]int{1, 1} && c.kernel[0]*c.kernel[1]*c.channels.small <= fewTaps {
+		return recipe{convolution: c.mirrored(), mirrored: true, block: 1}, true
+	}
 	if c.stride[0] != c.stride[1] || c.large[0]%c.stride[0] != 0 || c.large[1]%c.stride[1] != 0 {
 		return recipe{}, false
 	}
@@ -58,7 +62,7 @@ func newRecipe(c convolution) (recipe, bool) {
 	steps := func(size [2]int) int { return period[0]*size[0]*size[1] + 2*products*size[1] }
 	whole := func(size [2]int) int { return fewer * size[0] * size[1] }
 	sum := func(transform func(size [2]int) int) int { return large*transform(part) + small*transform(c.small) }
-	if 10*(products*large*small+sum(steps)) > 9*c.direct() ||
+	if 4*(products*large*small+sum(steps)) > 5*c.direct() ||
 		products*max(part[0]*part[1], c.small[0]*c.small[1], c.kernel[0]*c.kernel[1]) > maxMatrix {
 		return recipe{}, false
 	}
@@ -130,6 +134,11 @@ func (f *fastConv) toKernel() string {
 	if f.form == nil {
 		w := f.matMul(f.inLast(f.y), f.transpose(f.scope, f.gathered(), 0, 2, 1))
 		w = f.add(f.scope, "ReduceSum", []string{w, f.ints(0)}, intOf("keepdims", 0))
+		if f.mirrored {
+			w = f.turned(f.reshape(f.scope, w, f.channels.small, taps, f.channels.large))
+			w = f.transpose(f.scope, w, 2, 0, 1)
+			return f.reshape(f.scope, w, f.channels.large, f.channels.small, f.kernel[0], f.kernel[1])
+		}
 		if f.channels.large > 1 {
 			w = f.transpose(f.scope, f.reshape(f.scope, w, f.channels.small, taps, f.channels.large), 0, 2, 1)
 		}
@@ -247,10 +256,22 @@ func (f *fastConv) kernelTransform() string {
 func (f *fastConv) gatheredKernel() string {
 	w := f.inPlain(f.w)
 	taps := f.kernel[0] * f.kernel[1]
-	if f.channels.large > 1 {
+	switch {
+	case f.mirrored:
+		w = f.turned(f.transpose(f.scope, f.reshape(f.scope, w, f.channels.large, f.channels.small, taps), 1, 2, 0))
+	case f.channels.large > 1:
 		w = f.transpose(f.scope, f.reshape(f.scope, w, f.channels.small, f.channels.large, taps), 0, 2, 1)
 	}
 	return f.reshape(f.scope, w, f.channels.small, taps*f.channels.large)
+}
+
+// turned turns a kernel [channels, taps, channels] round.
+func (f *fastConv) turned(w string) string {
+	taps := make([]int, f.kernel[0]*f.kernel[1])
+	for i := range taps {
+		taps[i] = len(taps) - 1 - i
+	}
+	return f.add(f.scope, "Gather", []string{w, f.ints(taps...)}, intOf("axis", 1))
 }
 
 // gathered is what each place of y sees of x: [positions of y, taps·large

@@ -214,7 +214,7 @@ func readTag(r *io.LimitedReader) (kind uint32, body *io.LimitedReader, err erro
 
 // damage is what a failure to read says about a file.
 func damage(err error) error {
-	if err == io.EOF || err == io.ErrUnexpectedEOF {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return errors.New("truncated")
 	}
 	return fmt.Errorf("corrupt: %w", err)

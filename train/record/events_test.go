@@ -258,7 +258,7 @@ func TestEventsRefuse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer e.Close()
+	defer func() { _ = e.Close() }()
 	text := table(t, "step,a\n")
 	for want, err := range map[string]error{
 		"step 5 comes before step 70000": e.Scalar(5, "a", 1),

@@ -76,9 +76,9 @@ func scanEvents(r io.Reader, each func(step int, end int64)) (torn bool, err err
 			e, err = parseEvent(content.Bytes())
 		}
 		switch {
-		case first && (err == io.EOF || errors.Is(err, errTorn) || err == nil && e.version != eventsVersion):
+		case first && (errors.Is(err, io.EOF) || errors.Is(err, errTorn) || err == nil && e.version != eventsVersion):
 			return false, fmt.Errorf("does not begin with %q: not a file of TensorBoard events", eventsVersion)
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return false, nil
 		case errors.Is(err, errTorn):
 			return true, nil
@@ -102,7 +102,7 @@ func readRecord(r io.Reader, content *bytes.Buffer) error {
 	}
 	content.Reset()
 	if _, err := io.CopyN(content, r, int64(length)+recordTail); err != nil { // grows with what there is
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF
 		}
 		return cutShort(err)
@@ -116,7 +116,7 @@ func readRecord(r io.Reader, content *bytes.Buffer) error {
 }
 
 func cutShort(err error) error {
-	if err == io.ErrUnexpectedEOF {
+	if errors.Is(err, io.ErrUnexpectedEOF) {
 		return errTorn
 	}
 	return err
