@@ -12,18 +12,18 @@ import (
 	"github.com/gantrain/gantrain/train/arch"
 )
 
-func options(t *testing.T, name string, batch int) Options {
+func options(t *testing.T, name string) Options {
 	t.Helper()
 	gan, err := arch.Find(name, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	gan.Recipe.Batch = batch
+	gan.Recipe.Batch = 2
 	return Options{GAN: gan, Duration: 1}
 }
 
 func TestRun(t *testing.T) {
-	r, err := Run(context.Background(), options(t, "guo-mlp", 2))
+	r, err := Run(context.Background(), options(t, "guo-mlp"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +54,7 @@ func TestRun(t *testing.T) {
 func TestRunEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := Run(ctx, options(t, "guo-mlp", 2)); !errors.Is(err, context.Canceled) {
+	if _, err := Run(ctx, options(t, "guo-mlp")); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -72,7 +72,7 @@ func TestQuantile(t *testing.T) {
 
 // Points train as pictures do.
 func TestRunOnPoints(t *testing.T) {
-	r, err := Run(context.Background(), options(t, "fredriksson-2d", 2))
+	r, err := Run(context.Background(), options(t, "fredriksson-2d"))
 	if err != nil || r.Steps < leastSteps {
 		t.Errorf("report %+v, error %v", r, err)
 	}

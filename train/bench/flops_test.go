@@ -38,7 +38,7 @@ func TestCountFLOPs(t *testing.T) {
 // The count from the exported step is that from the layers.
 func TestStepFLOPs(t *testing.T) {
 	for _, gan := range []string{"guo-mlp", "michelucci-dcgan"} {
-		o := options(t, gan, 2)
+		o := options(t, gan)
 		got, err := stepFLOPs(context.Background(), o)
 		if err != nil {
 			t.Fatal(err)

@@ -83,7 +83,7 @@ func decodeSVHN(file io.Reader, size int64) (*Images, error) {
 	}
 	x, y := arrays["X"], arrays["y"]
 	if len(x.dims) != 4 || x.dims[2] != 3 {
-		return nil, fmt.Errorf("X is %s, expected height x width x 3 x pictures", times(x.dims))
+		return nil, fmt.Errorf("variable X is %s, expected height x width x 3 x pictures", times(x.dims))
 	}
 	d := &Images{Channels: 3, Height: x.dims[0], Width: x.dims[1], Pixels: x.data, Labels: y.data}
 	if len(d.Labels) != d.Len() {
