@@ -114,25 +114,25 @@ func TestEvents(t *testing.T) {
 			t.Fatal("checksum")
 		}
 		rest = rest[16+length:]
-		line := ""
+		var line strings.Builder
 		for _, f := range decode(t, content) {
 			switch f.number {
 			case 1:
-				line += fmt.Sprintf("time %g", math.Float64frombits(f.bits))
+				line.WriteString(fmt.Sprintf("time %g", math.Float64frombits(f.bits)))
 			case 2:
-				line += fmt.Sprintf(" step %d", f.bits)
+				line.WriteString(fmt.Sprintf(" step %d", f.bits))
 			case 3:
-				line += " version " + f.bytes
+				line.WriteString(" version " + f.bytes)
 			case 5:
 				for _, v := range decode(t, decode(t, f.bytes)[0].bytes) {
 					switch v.number {
 					case 1:
-						line += " " + v.bytes
+						line.WriteString(" " + v.bytes)
 					case 2:
-						line += fmt.Sprintf(" %g", math.Float32frombits(uint32(v.bits)))
+						line.WriteString(fmt.Sprintf(" %g", math.Float32frombits(uint32(v.bits))))
 					case 4:
 						img := decode(t, v.bytes)
-						line += fmt.Sprintf(" %dx%d", img[1].bits, img[0].bits)
+						line.WriteString(fmt.Sprintf(" %dx%d", img[1].bits, img[0].bits))
 						if img[2].number != 4 || img[2].bytes != contents(t, picture) {
 							t.Error("another picture")
 						}
@@ -140,7 +140,7 @@ func TestEvents(t *testing.T) {
 				}
 			}
 		}
-		got = append(got, line)
+		got = append(got, line.String())
 	}
 	want := []string{
 		"time 0 step 0 version brain.Event:2",

@@ -97,16 +97,17 @@ func TestPlotLossesInTwoPanels(t *testing.T) {
 		{"d_accuracy", []float64{0.2}, 700, nil, []color.NRGBA{green}},
 		{"d_loss,d_loss_real,d_loss_fake", []float64{0.2, 0.5, 0.1}, 700, []color.NRGBA{blue}, []color.NRGBA{blue, orange}},
 	} {
-		text := "step," + test.columns + "\n"
+		var text strings.Builder
+		text.WriteString("step," + test.columns + "\n")
 		for step := range 50 {
-			text += fmt.Sprint(step)
+			text.WriteString(fmt.Sprint(step))
 			for _, v := range test.values { // a slope puts some of a line on whole pixels
-				text += fmt.Sprintf(",%g", v*(1+float64(step)/500))
+				text.WriteString(fmt.Sprintf(",%g", v*(1+float64(step)/500)))
 			}
-			text += "\n"
+			text.WriteString("\n")
 		}
 		out := filepath.Join(t.TempDir(), "losses.png")
-		if err := PlotLosses(table(t, text), out, "a title"); err != nil {
+		if err := PlotLosses(table(t, text.String()), out, "a title"); err != nil {
 			t.Fatal(err)
 		}
 		img := decodePNG(t, out)
