@@ -25,7 +25,9 @@ and, where it makes pictures, a class Pictures for the DCGAN's generator with
     pictures(z)  -> images   [n, 1, 28, 28], as NumPy
 """
 
+import dataclasses
 import json
+import math
 import os
 import platform
 import statistics
@@ -38,22 +40,50 @@ from safetensors import safe_open
 STEPS = 3  # in the fixture
 WARM = 1.0  # seconds of steps after the first one that are not timed
 
-# GAN: slope of its LeakyReLUs, batch, and Adam's rate and beta1. The rest is
-# the same in both: dropout 0.3, 100 latent values, beta2 0.999, epsilon 1e-7.
-SLOPE = {"michelucci-dcgan": 0.3, "guo-mlp": 0.2}
-BATCH = {"michelucci-dcgan": 256, "guo-mlp": 128}
-ADAM = {"michelucci-dcgan": (1e-4, 0.9), "guo-mlp": (2e-4, 0.5)}
-DROP, LATENT, BETA2, EPSILON = 0.3, 100, 0.999, 1e-7
+LATENT = 100
+
+
+@dataclasses.dataclass(frozen=True)
+class GAN:
+    """What a GAN is beside the weights in its fixture and the order of its
+    updates. Pictures are [C, H, W]."""
+
+    batch: int
+    adam: tuple[float, float, float, float]  # rate, beta1, beta2, epsilon
+    slope: float = 0.2  # of the LeakyReLUs
+    relu: bool = False  # in the generator, instead of LeakyReLU
+    drop: float = 0.3
+    uniform: bool = False  # latent values in [-1, 1], else normal ones
+    # Of convolutional networks: momentum and epsilon of their normalisation, the
+    # stride of the first transposed convolution (that of all others is 2), the
+    # generator's first picture, and the discriminator's last.
+    norm: tuple[float, float] = (0.99, 1e-3)
+    stride: int = 2
+    first: tuple[int, int, int] = (0, 0, 0)
+    last: tuple[int, int, int] = (0, 0, 0)
+
+
+GANS = {
+    "michelucci-dcgan": GAN(256, (1e-4, 0.9, 0.999, 1e-7), slope=0.3, stride=1, first=(256, 7, 7), last=(128, 7, 7)),
+    "guo-mlp": GAN(128, (2e-4, 0.5, 0.999, 1e-7)),
+    "silva-dcgan": GAN(128, (2e-4, 0.5, 0.999, 1e-8), relu=True, drop=0, uniform=True,
+                       norm=(0.9, 1e-5), first=(512, 4, 4), last=(256, 4, 4)),
+}  # fmt: skip
+
+
+def last(x):
+    """[..., C, H, W] as [..., H, W, C]."""
+    return np.ascontiguousarray(np.moveaxis(x, -3, -1))
 
 
 class Fixture:
     """The arrays of one of a GAN's files, read when they are asked for, so that
     a timed process holds no more than it needs. Pictures are [N, C, H, W]."""
 
-    def __init__(self, folder, gan, suffix=""):
-        self.gan = gan
-        self.model = os.path.join(folder, gan + ".onnx")
-        self.file = safe_open(os.path.join(folder, gan + suffix + ".safetensors"), "numpy")
+    def __init__(self, folder, name, suffix=""):
+        self.gan = GANS[name]
+        self.model = os.path.join(folder, name + ".onnx")
+        self.file = safe_open(os.path.join(folder, name + suffix + ".safetensors"), "numpy")
 
     def __getitem__(self, name):
         return self.file.get_tensor(name)
@@ -63,12 +93,27 @@ class Fixture:
         prefix = f"step/{step}/"
         return {n.removeprefix(prefix): self[n] for n in self.file.keys() if n.startswith(prefix)}
 
-    def state(self, network):
+    def state(self, network, turned=lambda x: x):
         """A network's weights and statistics by layer and name, such as
-        dense1/weight."""
+        dense1/weight. Where dense features are those of a picture, which may be
+        turned, its channels come last."""
         prefix = network + "/"
         names = [n for n in self.file.keys() if n.startswith(prefix) and n[-2:] not in ("/m", "/v")]
-        return {n.removeprefix(prefix): self[n] for n in names}
+        state = {n.removeprefix(prefix): self[n] for n in names}
+        picture = self.gan.first if network == "generator" else self.gan.last
+        order = lambda x: last(turned(x.reshape(-1, *picture))).reshape(x.shape)
+        for name, x in state.items():
+            if x.shape[-1] == math.prod(picture):
+                state[name] = order(x)
+            elif x.shape[0] == math.prod(picture):
+                state[name] = order(x.T).T
+        return state
+
+
+def numbers(state, layer):
+    """The numbers of a network's layers of a kind: 1, 2 and so on."""
+    count = sum(n.startswith(layer) and n.endswith("/weight") for n in state)
+    return range(1, count + 1)
 
 
 def peak_mb():
@@ -103,12 +148,12 @@ def main(gans, pictures, began, versions):
     out = {"gan": gan, "name": configuration, "provider": "cpu", "python": platform.python_version()} | versions
     if mode == "check":
         out["losses"] = [[float(x) for x in peer.replay(fixture.feed(t))] for t in range(STEPS)]
-        out["want"] = fixture["losses"].tolist()
+        out["want"], out["noise"] = fixture["losses"].tolist(), fixture["noise"].tolist()
         print(json.dumps(out))
         return
 
     if mode == "train":
-        batch = BATCH[gan]
+        batch = fixture.gan.batch
         real = [peer.images(fixture[f"step/{t}/real"]) for t in range(STEPS)]
         turn = iter(range(sys.maxsize))
         work = lambda: [float(x) for x in peer.step(real[next(turn) % STEPS])]

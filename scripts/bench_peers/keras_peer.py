@@ -14,44 +14,29 @@ import numpy as np
 import tensorflow as tf
 
 import common
-from common import ADAM, BATCH, BETA2, DROP, EPSILON, LATENT, SLOPE
+from common import LATENT, last, numbers
 
 tf.config.threading.set_inter_op_parallelism_threads(2)
 
 
-def set_precision(configuration):
-    if configuration == "tensorflow-bf16":
-        keras.config.set_dtype_policy("mixed_bfloat16")
-
-
-def hwio(weight):
-    """Keras' layout of both Conv2D's [O, I, H, W] and Conv2DTranspose's
-    [I, O, H, W]."""
-    return weight.transpose(2, 3, 1, 0)
-
-
-def last(x):
-    """[N, C, H, W] as [N, H, W, C]."""
-    return np.ascontiguousarray(x.transpose(0, 2, 3, 1))
-
-
 def built(layer, shape, *weights):
     layer.build((None, *shape))
-    layer.set_weights(weights)
+    layer.set_weights([w for w in weights if w is not None])
     return layer
 
 
 class Network:
     """Layers, called one after the other."""
 
-    def __init__(self, layers):
+    def __init__(self, gan, layers):
+        self.gan = gan
         self.layers = layers
         self.weights = [w for layer in layers for w in layer.trainable_variables]
 
     def __call__(self, x, training, masks=None):
         for layer in self.layers:
             if masks and isinstance(layer, keras.layers.Dropout):
-                x = x * tf.cast(next(masks) / (1 - DROP), x.dtype)
+                x = x * tf.cast(next(masks) / (1 - self.gan.drop), x.dtype)
             elif isinstance(layer, (keras.layers.Dropout, keras.layers.BatchNormalization)):
                 x = layer(x, training=training)
             else:
@@ -59,64 +44,65 @@ class Network:
         return x
 
 
-def conv_generator(state):
-    leaky = lambda: keras.layers.LeakyReLU(SLOPE["michelucci-dcgan"])
-    to_last = lambda x: x.reshape(-1, 256, 7, 7).transpose(0, 2, 3, 1).reshape(-1, 7 * 7 * 256)
-
-    def norm(i, shape, order=lambda x: x):
-        names = ("gamma", "beta", "mean", "variance")
-        return built(keras.layers.BatchNormalization(), shape, *(order(state[f"batchnorm{i}/{n}"]) for n in names))
-
-    def deconv(i, filters, stride, shape):
-        layer = keras.layers.Conv2DTranspose(filters, 5, stride, "same", use_bias=False)
-        return built(layer, shape, hwio(state[f"deconv{i}/weight"]))
-
-    return Network([
-        built(keras.layers.Dense(7 * 7 * 256, use_bias=False), (LATENT,), to_last(state["dense1/weight"])),
-        norm(1, (7 * 7 * 256,), lambda x: to_last(x)[0]),
-        leaky(),
-        keras.layers.Reshape((7, 7, 256)),
-        deconv(1, 128, 1, (7, 7, 256)),
-        norm(2, (7, 7, 128)),
-        leaky(),
-        deconv(2, 64, 2, (7, 7, 128)),
-        norm(3, (14, 14, 64)),
-        leaky(),
-        deconv(3, 1, 2, (14, 14, 64)),
-        keras.layers.Activation("tanh"),
-    ])
+def dense(state, i):
+    weight, bias = state[f"dense{i}/weight"], state.get(f"dense{i}/bias")
+    layer = keras.layers.Dense(weight.shape[1], use_bias=bias is not None)
+    return built(layer, weight.shape[:1], weight, bias)
 
 
-def conv_discriminator(state):
-    leaky = lambda: keras.layers.LeakyReLU(SLOPE["michelucci-dcgan"])
-
-    def conv(i, filters, shape):
-        layer = keras.layers.Conv2D(filters, 5, 2, "same")
-        return built(layer, shape, hwio(state[f"conv{i}/weight"]), state[f"conv{i}/bias"])
-
-    weight = state["dense1/weight"].reshape(128, 7, 7).transpose(1, 2, 0).reshape(-1, 1)
-    return Network([
-        conv(1, 64, (28, 28, 1)),
-        leaky(),
-        keras.layers.Dropout(DROP),
-        conv(2, 128, (14, 14, 64)),
-        leaky(),
-        keras.layers.Dropout(DROP),
-        keras.layers.Flatten(),
-        built(keras.layers.Dense(1), (7 * 7 * 128,), weight, state["dense1/bias"]),
-    ])
+def conv(kind, state, name, stride):
+    # Keras' layout of both Conv2D's [O, I, H, W] and Conv2DTranspose's [I, O, H, W].
+    weight, bias = state[f"{name}/weight"].transpose(2, 3, 1, 0), state.get(f"{name}/bias")
+    inputs, filters = weight.shape[2:] if kind is keras.layers.Conv2D else weight.shape[:1:-1]
+    layer = kind(filters, weight.shape[0], stride, "same", use_bias=bias is not None)
+    return built(layer, (None, None, inputs), weight, bias)
 
 
-def dense_network(state, sizes, dropped=()):
+def norm(gan, state, i, sides=(None, None)):
+    weights = [state[f"batchnorm{i}/{n}"] for n in ("gamma", "beta", "mean", "variance")]
+    return built(keras.layers.BatchNormalization(-1, *gan.norm), (*sides, weights[0].size), *weights)
+
+
+def conv_generator(gan, state):
+    activation = keras.layers.ReLU if gan.relu else lambda: keras.layers.LeakyReLU(gan.slope)
+    channels, *sides = gan.first
+    layers = [dense(state, 1), keras.layers.Reshape((*sides, channels)), norm(gan, state, 1), activation()]
+    if state["batchnorm1/gamma"].size > channels:  # of dense features
+        layers[1:3] = norm(gan, state, 1, sides=()), layers[1]
+    for i in numbers(state, "deconv"):
+        layers.append(conv(keras.layers.Conv2DTranspose, state, f"deconv{i}", gan.stride if i == 1 else 2))
+        if f"batchnorm{i + 1}/gamma" in state:
+            layers += [norm(gan, state, i + 1), activation()]
+    return Network(gan, [*layers, keras.layers.Activation("tanh")])
+
+
+def conv_discriminator(gan, state):
     layers = []
-    for i, (inputs, units) in enumerate(zip(sizes, sizes[1:]), 1):
-        layer = keras.layers.Dense(units)
-        layers.append(built(layer, (inputs,), state[f"dense{i}/weight"], state[f"dense{i}/bias"]))
-        if i < len(sizes) - 1:
-            layers.append(keras.layers.LeakyReLU(SLOPE["guo-mlp"]))
+    for i in numbers(state, "conv"):
+        layers.append(conv(keras.layers.Conv2D, state, f"conv{i}", 2))
+        if f"batchnorm{i - 1}/gamma" in state:
+            layers.append(norm(gan, state, i - 1))
+        layers.append(keras.layers.LeakyReLU(gan.slope))
+        if gan.drop:
+            layers.append(keras.layers.Dropout(gan.drop))
+    return Network(gan, [*layers, keras.layers.Flatten(), dense(state, 1)])
+
+
+def dense_network(gan, state, dropped=()):
+    layers = []
+    for i in numbers(state, "dense"):
+        layers.append(dense(state, i))
+        if i < 4:
+            layers.append(keras.layers.LeakyReLU(gan.slope))
         if i in dropped:
-            layers.append(keras.layers.Dropout(DROP))
-    return Network(layers)
+            layers.append(keras.layers.Dropout(gan.drop))
+    return Network(gan, layers)
+
+
+def noise(gan):
+    if gan.uniform:
+        return tf.random.uniform([gan.batch, LATENT], -1, 1)
+    return tf.random.normal([gan.batch, LATENT])
 
 
 def cross_entropy(logits, label):
@@ -125,20 +111,22 @@ def cross_entropy(logits, label):
 
 
 class Peer:
-    def __init__(self, configuration, fixture, generator, discriminator):
+    def __init__(self, configuration, fixture):
+        if configuration == "tensorflow-bf16":
+            keras.config.set_dtype_policy("mixed_bfloat16")
         self.gan = fixture.gan
-        self.generator, self.discriminator = generator, discriminator
-        rate, beta1 = ADAM[self.gan]
-        self.adam_d, self.adam_g = (keras.optimizers.Adam(rate, beta1, BETA2, EPSILON) for _ in range(2))
-        self.adam_d.build(discriminator.weights)
-        self.adam_g.build(generator.weights)
+        self.generator, self.discriminator = self.networks(self.gan, fixture.state("generator"), fixture.state("discriminator"))
+        self.adam_d, self.adam_g = (keras.optimizers.Adam(*self.gan.adam) for _ in range(2))
+        self.adam_d.build(self.discriminator.weights)
+        self.adam_g.build(self.generator.weights)
+
+    def step(self, real):
+        return self.drawn(real)
 
 
 class DCGAN(Peer):
-    def __init__(self, configuration, fixture):
-        set_precision(configuration)
-        g, d = conv_generator(fixture.state("generator")), conv_discriminator(fixture.state("discriminator"))
-        super().__init__(configuration, fixture, g, d)
+    def networks(self, gan, g, d):
+        return conv_generator(gan, g), conv_discriminator(gan, d)
 
     @tf.function
     def whole(self, real, z, masks=None):
@@ -157,25 +145,45 @@ class DCGAN(Peer):
 
     @tf.function
     def drawn(self, real):
-        return self.whole(real, tf.random.normal([BATCH[self.gan], LATENT]))
+        return self.whole(real, noise(self.gan))
 
     def images(self, x):
         return tf.constant(last(x))
-
-    def step(self, real):
-        return self.drawn(real)
 
     def replay(self, feed):
         masks = [tf.constant(last(feed[f"mask/all/{x}/dropout{i}"])) for x in ("real", "fake") for i in (1, 2)]
         return self.whole(self.images(feed["real"]), tf.constant(feed["noise/0"]), masks)
 
 
+class Silva(DCGAN):
+    @tf.function
+    def whole(self, real, z):
+        tape_g, fake = self.made(z)
+        with tf.GradientTape() as tape_d:
+            on_real, on_fake = self.discriminator(real, True), self.discriminator(fake, True)
+            loss_d = cross_entropy(on_real, 0.9) + cross_entropy(on_fake, 0.0)
+        self.adam_d.apply(tape_d.gradient(loss_d, self.discriminator.weights))
+        # The generator is as it was, and so are its pictures.
+        return loss_d, self.improved(tape_g, fake), self.improved(*self.made(z))
+
+    def made(self, z):
+        with tf.GradientTape() as tape:
+            fake = self.generator(z, True)
+        return tape, fake
+
+    def improved(self, tape, fake):
+        with tape:
+            loss = cross_entropy(self.discriminator(fake, True), 1.0)
+        self.adam_g.apply(tape.gradient(loss, self.generator.weights))
+        return loss
+
+    def replay(self, feed):
+        return self.whole(self.images(feed["real"]), tf.constant(feed["noise/0"]))
+
+
 class MLP(Peer):
-    def __init__(self, configuration, fixture):
-        set_precision(configuration)
-        g = dense_network(fixture.state("generator"), [LATENT, 256, 512, 1024, 784])
-        d = dense_network(fixture.state("discriminator"), [784, 1024, 512, 256, 1], (1, 2))
-        super().__init__(configuration, fixture, g, d)
+    def networks(self, gan, g, d):
+        return dense_network(gan, g), dense_network(gan, d, (1, 2))
 
     @tf.function
     def whole(self, real, z, masks=(None, None)):
@@ -194,13 +202,10 @@ class MLP(Peer):
 
     @tf.function
     def drawn(self, real):
-        return self.whole(real, [tf.random.normal([BATCH[self.gan], LATENT]) for _ in range(2)])
+        return self.whole(real, [noise(self.gan) for _ in range(2)])
 
     def images(self, x):
         return tf.constant(x.reshape(-1, 784))
-
-    def step(self, real):
-        return self.drawn(real)
 
     def replay(self, feed):
         masks = [[tf.constant(feed[f"mask/{x}/dropout{i}"]) for i in (1, 2)] for x in ("0/joined", "1/fake")]
@@ -210,7 +215,7 @@ class MLP(Peer):
 
 class Pictures:
     def __init__(self, configuration, fixture):
-        self.generator = conv_generator(fixture.state("generator"))
+        self.generator = conv_generator(fixture.gan, fixture.state("generator"))
 
     def draw(self, n):
         return tf.random.normal([n, LATENT]).numpy()
@@ -225,4 +230,4 @@ class Pictures:
 
 if __name__ == "__main__":
     versions = {"tensorflow": tf.__version__, "keras": keras.__version__}
-    common.main({"michelucci-dcgan": DCGAN, "guo-mlp": MLP}, Pictures, began, versions)
+    common.main({"michelucci-dcgan": DCGAN, "guo-mlp": MLP, "silva-dcgan": Silva}, Pictures, began, versions)

@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import common
-from common import ADAM, BATCH, BETA2, DROP, EPSILON, LATENT, SLOPE
+from common import LATENT, numbers
 
 
 def mirror(x):
@@ -33,82 +33,103 @@ def parameter(x):
     return nn.Parameter(x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x)
 
 
-def set_linear(layer, weight, bias=None):
-    layer.weight = parameter(weight.T)
+def weighted(layer, weight, bias=None):
+    layer.weight = parameter(weight)
     if bias is not None:
         layer.bias = parameter(bias)
+    return layer
 
 
-def drop(x, masks):
-    return F.dropout(x, DROP) if masks is None else x * (next(masks) / (1 - DROP))
+def linear(state, i):
+    weight, bias = state[f"dense{i}/weight"].T, state.get(f"dense{i}/bias")
+    return weighted(nn.Linear(weight.shape[1], weight.shape[0], bias is not None), weight, bias)
+
+
+def conv(state, i):
+    weight = state[f"conv{i}/weight"]
+    return weighted(nn.Conv2d(weight.shape[1], *weight.shape[::2], 2, 2), mirror(weight), state[f"conv{i}/bias"])
+
+
+def deconv(state, i, stride):
+    weight, bias = state[f"deconv{i}/weight"], state.get(f"deconv{i}/bias")
+    layer = nn.ConvTranspose2d(*weight.shape[:3], stride, 2, stride - 1, bias=bias is not None)
+    return weighted(layer, mirror(weight), bias)
+
+
+def norm(kind, gan, state, i):
+    gamma, beta, mean, variance = (state[f"batchnorm{i}/{n}"] for n in ("gamma", "beta", "mean", "variance"))
+    momentum, epsilon = gan.norm
+    layer = weighted(kind(len(gamma), epsilon, 1 - momentum), gamma, beta)
+    layer.running_mean, layer.running_var = torch.tensor(mean), torch.tensor(variance)
+    return layer
+
+
+def drop(x, gan, masks):
+    return F.dropout(x, gan.drop) if masks is None else x * (next(masks) / (1 - gan.drop))
 
 
 class ConvGenerator(nn.Module):
-    def __init__(self, state):
+    def __init__(self, gan, state):
         super().__init__()
-        self.dense = nn.Linear(LATENT, 7 * 7 * 256, bias=False)
-        weight = mirror(state["dense1/weight"].reshape(LATENT, 256, 7, 7))
-        set_linear(self.dense, weight.transpose(0, 2, 3, 1).reshape(LATENT, -1))  # channels last
-        self.norm1 = nn.BatchNorm1d(7 * 7 * 256, 1e-3, 0.01)
-        self.deconv1 = nn.ConvTranspose2d(256, 128, 5, 1, 2, bias=False)
-        self.norm2 = nn.BatchNorm2d(128, 1e-3, 0.01)
-        self.deconv2 = nn.ConvTranspose2d(128, 64, 5, 2, 2, 1, bias=False)
-        self.norm3 = nn.BatchNorm2d(64, 1e-3, 0.01)
-        self.deconv3 = nn.ConvTranspose2d(64, 1, 5, 2, 2, 1, bias=False)
-        for i, layer in enumerate([self.deconv1, self.deconv2, self.deconv3], 1):
-            layer.weight = parameter(mirror(state[f"deconv{i}/weight"]))
-        for i, layer in enumerate([self.norm1, self.norm2, self.norm3], 1):
-            get = lambda name: state[f"batchnorm{i}/{name}"]
-            if i == 1:
-                get = lambda name: mirror(state[f"batchnorm1/{name}"].reshape(256, 7, 7)).transpose(1, 2, 0).reshape(-1)
-            layer.weight, layer.bias = parameter(get("gamma")), parameter(get("beta"))
-            layer.running_mean = torch.tensor(get("mean"))
-            layer.running_var = torch.tensor(get("variance"))
+        self.gan = gan
+        self.dense = linear(state, 1)
+        self.flat = len(state["batchnorm1/gamma"]) > gan.first[0]  # normalises dense features
+        self.deconvs = nn.ModuleList(deconv(state, i, gan.stride if i == 1 else 2) for i in numbers(state, "deconv"))
+        kind = lambda i: nn.BatchNorm1d if self.flat and i == 1 else nn.BatchNorm2d
+        self.norms = nn.ModuleList(norm(kind(i), gan, state, i) for i in numbers(state, "deconv"))
 
     def forward(self, z):
-        leaky = lambda x: F.leaky_relu(x, SLOPE["michelucci-dcgan"])
-        h = leaky(self.norm1(self.dense(z))).view(-1, 7, 7, 256).permute(0, 3, 1, 2)
-        h = leaky(self.norm2(self.deconv1(h)))
-        h = leaky(self.norm3(self.deconv2(h)))
-        return torch.tanh(self.deconv3(h))
+        active = F.relu if self.gan.relu else lambda x: F.leaky_relu(x, self.gan.slope)
+        channels, height, width = self.gan.first
+        picture = lambda x: x.view(-1, height, width, channels).permute(0, 3, 1, 2)
+        h = self.dense(z)
+        h = picture(active(self.norms[0](h))) if self.flat else active(self.norms[0](picture(h)))
+        for layer, norm in zip(self.deconvs, self.norms[1:]):
+            h = active(norm(layer(h)))
+        return torch.tanh(self.deconvs[-1](h))
 
 
 class ConvDiscriminator(nn.Module):
-    def __init__(self, state):
+    def __init__(self, gan, state):
         super().__init__()
-        self.conv1 = nn.Conv2d(1, 64, 5, 2, 2)
-        self.conv2 = nn.Conv2d(64, 128, 5, 2, 2)
-        for i, layer in enumerate([self.conv1, self.conv2], 1):
-            layer.weight = parameter(mirror(state[f"conv{i}/weight"]))
-            layer.bias = parameter(state[f"conv{i}/bias"])
-        self.dense = nn.Linear(7 * 7 * 128, 1)
-        weight = mirror(state["dense1/weight"].reshape(128, 7, 7)).transpose(1, 2, 0)
-        set_linear(self.dense, weight.reshape(-1, 1), state["dense1/bias"])
+        self.gan = gan
+        self.convs = nn.ModuleList(conv(state, i) for i in numbers(state, "conv"))
+        self.norms = nn.ModuleList()
+        for i in range(len(self.convs)):
+            normed = f"batchnorm{i}/gamma" in state  # not the first
+            self.norms.append(norm(nn.BatchNorm2d, gan, state, i) if normed else nn.Identity())
+        self.dense = linear(state, 1)
 
-    def forward(self, x, masks=None):
-        leaky = lambda x: F.leaky_relu(x, SLOPE["michelucci-dcgan"])
-        h = drop(leaky(self.conv1(x)), masks)
-        h = drop(leaky(self.conv2(h)), masks)
-        return self.dense(h.permute(0, 2, 3, 1).reshape(x.shape[0], -1))
+    def forward(self, h, masks=None):
+        for layer, norm in zip(self.convs, self.norms):
+            h = F.leaky_relu(norm(layer(h)), self.gan.slope)
+            if self.gan.drop:
+                h = drop(h, self.gan, masks)
+        return self.dense(h.permute(0, 2, 3, 1).flatten(1))
 
 
 class Dense(nn.Module):
     """Either network of the MLP GAN, the generator without dropout."""
 
-    def __init__(self, state, sizes):
+    def __init__(self, gan, state):
         super().__init__()
-        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in zip(sizes, sizes[1:]))
-        for i, layer in enumerate(self.layers, 1):
-            set_linear(layer, state[f"dense{i}/weight"], state[f"dense{i}/bias"])
+        self.gan = gan
+        self.layers = nn.ModuleList(linear(state, i) for i in numbers(state, "dense"))
 
     def forward(self, x, masks=None, dropped=()):
         for i, layer in enumerate(self.layers):
             x = layer(x)
             if i < len(self.layers) - 1:
-                x = F.leaky_relu(x, SLOPE["guo-mlp"])
+                x = F.leaky_relu(x, self.gan.slope)
             if i in dropped:
-                x = drop(x, masks)
+                x = drop(x, self.gan, masks)
         return x
+
+
+def noise(gan):
+    if gan.uniform:
+        return torch.empty(gan.batch, LATENT).uniform_(-1, 1)
+    return torch.randn(gan.batch, LATENT)
 
 
 def cross_entropy(logits, label):
@@ -116,12 +137,12 @@ def cross_entropy(logits, label):
 
 
 class Peer:
-    def __init__(self, configuration, fixture, generator, discriminator):
+    def __init__(self, configuration, fixture):
         self.gan = fixture.gan
-        self.generator, self.discriminator = generator, discriminator
-        rate, beta1 = ADAM[self.gan]
-        adam = lambda net: torch.optim.Adam(net.parameters(), rate, (beta1, BETA2), EPSILON, fused=True)
-        self.adam_d, self.adam_g = adam(discriminator), adam(generator)
+        self.generator, self.discriminator = self.networks(fixture)
+        rate, beta1, self.beta2, self.epsilon = self.gan.adam
+        adam = lambda net: torch.optim.Adam(net.parameters(), rate, (beta1, self.beta2), fused=True)
+        self.adam_d, self.adam_g = adam(self.discriminator), adam(self.generator)
         self.updates = {}
         self.precision = torch.autocast("cpu", torch.bfloat16, configuration == "torch-bf16")
         self.run = torch.compile(self.losses) if configuration == "torch-compile" else self.losses
@@ -134,15 +155,15 @@ class Peer:
     def update(self, adam):
         t = self.updates.get(adam, 0) + 1
         self.updates[adam] = t
-        adam.param_groups[0]["eps"] = EPSILON / math.sqrt(1 - BETA2**t)
+        adam.param_groups[0]["eps"] = self.epsilon / math.sqrt(1 - self.beta2**t)
         adam.step()
 
 
 class DCGAN(Peer):
-    def __init__(self, configuration, fixture):
-        g = ConvGenerator(fixture.state("generator")).to(memory_format=torch.channels_last)
-        d = ConvDiscriminator(fixture.state("discriminator")).to(memory_format=torch.channels_last)
-        super().__init__(configuration, fixture, g, d)
+    def networks(self, fixture):
+        g = ConvGenerator(self.gan, fixture.state("generator", mirror))
+        d = ConvDiscriminator(self.gan, fixture.state("discriminator", mirror))
+        return g.to(memory_format=torch.channels_last), d.to(memory_format=torch.channels_last)
 
     def losses(self, real, z, masks):
         with self.precision:
@@ -164,18 +185,52 @@ class DCGAN(Peer):
         return torch.from_numpy(mirror(x))
 
     def step(self, real):
-        return self.whole(real, torch.randn(BATCH[self.gan], LATENT))
+        return self.whole(real, noise(self.gan))
 
     def replay(self, feed):
         masks = [torch.from_numpy(mirror(feed[f"mask/all/{x}/dropout{i}"])) for x in ("real", "fake") for i in (1, 2)]
         return self.whole(self.images(feed["real"]), torch.from_numpy(feed["noise/0"]), iter(masks))
 
 
-class MLP(Peer):
+class Silva(DCGAN):
     def __init__(self, configuration, fixture):
-        g = Dense(fixture.state("generator"), [LATENT, 256, 512, 1024, 784])
-        d = Dense(fixture.state("discriminator"), [784, 1024, 512, 256, 1])
-        super().__init__(configuration, fixture, g, d)
+        super().__init__(configuration, fixture)
+        if configuration == "torch-compile":
+            self.generator.compile()
+
+    def made(self, z):
+        with self.precision:
+            return self.generator(z)
+
+    def losses(self, real, fake):
+        with self.precision:
+            on_real = None if real is None else self.discriminator(real).float()
+            on_fake = self.discriminator(fake).float()
+        if real is None:
+            return cross_entropy(on_fake, 1)
+        return cross_entropy(on_real, 0.9) + cross_entropy(on_fake, 0)
+
+    def whole(self, real, z):
+        fake = self.made(z)
+        loss_d = self.run(real, fake.detach())
+        self.gradients(self.discriminator, loss_d)
+        self.update(self.adam_d)
+        # The generator is as it was, and so are its pictures.
+        return loss_d.item(), self.improved(fake), self.improved(self.made(z))
+
+    def improved(self, fake):
+        loss = self.run(None, fake)
+        self.gradients(self.generator, loss)
+        self.update(self.adam_g)
+        return loss.item()
+
+    def replay(self, feed):
+        return self.whole(self.images(feed["real"]), torch.from_numpy(feed["noise/0"]))
+
+
+class MLP(Peer):
+    def networks(self, fixture):
+        return Dense(self.gan, fixture.state("generator")), Dense(self.gan, fixture.state("discriminator"))
 
     def losses(self, trains, real, z, masks):
         with self.precision:
@@ -200,8 +255,7 @@ class MLP(Peer):
         return torch.from_numpy(x.reshape(-1, 784))
 
     def step(self, real):
-        z = [torch.randn(BATCH[self.gan], LATENT) for _ in range(2)]
-        return self.whole(real, z)
+        return self.whole(real, [noise(self.gan) for _ in range(2)])
 
     def replay(self, feed):
         masks = [iter([torch.from_numpy(feed[f"mask/{x}/dropout{i}"]) for i in (1, 2)]) for x in ("0/joined", "1/fake")]
@@ -211,7 +265,7 @@ class MLP(Peer):
 
 class Pictures:
     def __init__(self, configuration, fixture):
-        generator = ConvGenerator(fixture.state("generator")).eval()
+        generator = ConvGenerator(fixture.gan, fixture.state("generator", mirror)).eval()
         self.generator = generator.to(memory_format=torch.channels_last)
 
     def draw(self, n):
@@ -223,4 +277,4 @@ class Pictures:
 
 
 if __name__ == "__main__":
-    common.main({"michelucci-dcgan": DCGAN, "guo-mlp": MLP}, Pictures, began, {"torch": torch.__version__})
+    common.main({"michelucci-dcgan": DCGAN, "guo-mlp": MLP, "silva-dcgan": Silva}, Pictures, began, {"torch": torch.__version__})
