@@ -78,9 +78,14 @@ func trainInPython(t *testing.T, gan string) {
 			difference := math.Abs(losses[j] - want[j])
 			t.Logf("%s, step %d: loss %d departs by %.1e in Python", gan, i+1, j, difference)
 			// The later steps start from weights that Adam has moved by whole
-			// rates, whichever way the sign of a tiny gradient rounded; statistics of
-			// three pictures make more of that.
-			if tolerance := []float64{1e-5, 1e-3, 1e-2}[i]; !(difference <= tolerance*max(1, math.Abs(want[j]))) {
+			// rates, whichever way the sign of a tiny gradient rounded. With silva's
+			// losses of 10 and statistics of three pictures that is much: weights
+			// that are 1e-7 off change the third step's losses by 2e-2.
+			tolerance := []float64{1e-5, 1e-3, 1e-3}
+			if gan == "silva-dcgan" {
+				tolerance = []float64{1e-5, 5e-3, 5e-2}
+			}
+			if !(difference <= tolerance[i]*max(1, math.Abs(want[j]))) {
 				t.Errorf("step %d: loss %d is %v in Python, want %v", i+1, j, losses[j], want[j])
 			}
 		}
