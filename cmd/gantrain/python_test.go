@@ -78,24 +78,45 @@ func trainInPython(t *testing.T, gan string) {
 			difference := math.Abs(losses[j] - want[j])
 			t.Logf("%s, step %d: loss %d departs by %.1e in Python", gan, i+1, j, difference)
 			// The later steps start from weights that Adam has moved by whole
-			// rates, whichever way the sign of a tiny gradient rounded.
-			if tolerance := []float64{1e-5, 1e-3, 1e-3}[i]; !(difference <= tolerance) {
+			// rates, whichever way the sign of a tiny gradient rounded. With silva's
+			// losses of 10 and statistics of three pictures that is much: weights
+			// that are 1e-7 off change the third step's losses by 2e-2.
+			tolerance := []float64{1e-5, 1e-3, 1e-3}
+			if gan == "silva-dcgan" {
+				tolerance = []float64{1e-5, 5e-3, 5e-2}
+			}
+			if !(difference <= tolerance[i]*max(1, math.Abs(want[j]))) {
 				t.Errorf("step %d: loss %d is %v in Python, want %v", i+1, j, losses[j], want[j])
 			}
 		}
 	}
-	for i, update := range m.GAN.Recipe.Updates { // each network has one
+	perStep, number := map[arch.Role]int{}, map[arch.Role]int{}
+	for _, update := range m.GAN.Recipe.Updates {
+		perStep[update.Trains]++
+	}
+	for i, update := range m.GAN.Recipe.Updates {
+		number[update.Trains]++
 		a := m.GAN.Recipe.Adam[update.Trains]
-		for j, t10 := range []int{1, 10} {
-			want := float32(op.AdamRate(a.Rate, a.Beta1, a.Beta2, t10))
+		for j, step := range []int{0, 9} {
+			count := step*perStep[update.Trains] + number[update.Trains]
+			want := float32(op.AdamRate(a.Rate, a.Beta1, a.Beta2, count))
 			if rates := got.Rates["rate/"+string('0'+rune(i))]; len(rates) != 2 || math.Abs(rates[j]/float64(want)-1) > 1e-6 { // float32
-				t.Errorf("update %d: rates %v, want %v at %d", i, rates, want, t10)
+				t.Errorf("update %d: rates %v, want %v at %d", i, rates, want, count)
 			}
 		}
 	}
 
-	images := filepath.Join(dir, "images")
-	if err := os.WriteFile(images, idx(20, 28, 28), 0o644); err != nil {
+	images, content := filepath.Join(dir, "images"), []byte(nil)
+	if m.GAN.Image.Picture() {
+		content = idx(append([]int{20}, m.GAN.Image...)...)
+	} else {
+		var b bytes.Buffer
+		if err := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(20, m.GAN.Image.Size())).WriteNpy(&b); err != nil {
+			t.Fatal(err)
+		}
+		images, content = images+".npy", b.Bytes()
+	}
+	if err := os.WriteFile(images, content, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	args := []string{filepath.Join(scripts, "train_step.py"), step, images, "3"}
