@@ -77,12 +77,15 @@ func interrupt(t *testing.T, r *Run, after int) error {
 }
 
 // kill trains a run and leaves it after a step as a process does that is
-// killed: nothing is closed, and what is in memory is lost.
+// killed: nothing is closed but the lock, and what is in memory is lost.
 func kill(t *testing.T, r *Run, after int) {
 	t.Helper()
 	defer func() {
 		if got := recover(); got != "killed" {
 			t.Fatalf("the run was not killed: %v", got)
+		}
+		if err := r.unlock(); err != nil { // as the end of a process does
+			t.Error(err)
 		}
 	}()
 	r.OnStep = func(step int, _ []float64) {

@@ -22,7 +22,7 @@ import (
 //	generator.onnx      newest; discriminator.onnx beside it, and, where generator.onnx
 //	                    has running averages for weights, generator-plain.onnx
 //	checkpoints/        the newest two, and those that the recipe keeps
-//	samples/            grids from fixed latent vectors; real.png from the data
+//	samples/            grids or scatter plots from fixed latent vectors; real.png from the data
 //	losses.csv, losses.png
 type Run struct {
 	Folder string
@@ -128,7 +128,7 @@ func (r *Run) start(ctx context.Context) error {
 	if r.losses, err = record.Create(r.Path("losses.csv"), r.LossNames()); err != nil {
 		return err
 	}
-	if err := r.grid(r.Path("samples", "real.png"), r.trainer.RealImages()); err != nil {
+	if err := r.draw(r.Path("samples", "real.png"), nil); err != nil {
 		return errors.Join(err, r.losses.Close())
 	}
 	if r.sampled(0) {
@@ -250,9 +250,9 @@ func (r *Run) Path(parts ...string) string {
 }
 
 // LastSamples is the picture of samples that belongs to the last step, empty
-// where samples are no pictures.
+// where samples are neither pictures nor points of the plane.
 func (r *Run) LastSamples() string {
-	if !r.Model().GAN.Image.Picture() {
+	if !drawn(r.Model().GAN.Image) {
 		return ""
 	}
 	return r.Path("samples", fmt.Sprintf("step-%09d.png", r.Model().Step))

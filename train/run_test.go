@@ -87,7 +87,7 @@ func TestSamplesEverySoManySteps(t *testing.T) {
 	}
 }
 
-// A GAN of points trains like any other and leaves no pictures of them.
+// A GAN of points trains like any other and leaves scatter plots of them.
 func TestPointsTrain(t *testing.T) {
 	gan, err := arch.Find("fredriksson-2d", "")
 	if err != nil {
@@ -102,11 +102,12 @@ func TestPointsTrain(t *testing.T) {
 		want := []string{
 			"checkpoints/step-000000000.safetensors", "checkpoints/step-000000005.safetensors",
 			"discriminator.onnx", "generator.onnx", "losses.csv", "losses.png", "run.json",
+			"samples/real.png", "samples/step-000000000.png", "samples/step-000000005.png",
 		}
 		if diff := cmp.Diff(want, names(files(t, r.Folder))); diff != "" {
 			t.Errorf("%s: files (-want +got):\n%s", e, diff)
 		}
-		if r.LastSamples() != "" {
+		if r.LastSamples() != r.Path("samples", "step-000000005.png") {
 			t.Errorf("%s: the last samples are in %s", e, r.LastSamples())
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"gorgonia.org/tensor"
@@ -64,16 +65,39 @@ func (r *Run) sample() error {
 	if err != nil {
 		return err
 	}
-	return r.grid(r.LastSamples(), images)
+	return r.draw(r.LastSamples(), images)
 }
 
-// grid writes examples as pictures, where they are some.
-func (r *Run) grid(path string, examples *tensor.Dense) error {
+// draw writes what the generator makes as a grid of pictures, or over the data as
+// a scatter plot of points, where it makes either; nil draws the data alone.
+func (r *Run) draw(path string, generated *tensor.Dense) error {
 	gan := r.Model().GAN
-	if !gan.Image.Picture() {
+	switch {
+	case !drawn(gan.Image):
+		return nil
+	case !gan.Image.Picture():
+		return record.Scatter(path, gan.Name, pairs(r.trainer.spaced(gan.Grid.Rows*gan.Grid.Columns)), pairs(generated))
+	case generated == nil:
+		generated = r.trainer.RealImages()
+	}
+	return record.Grid(path, inner(generated, gan.Grid.Border), gan.Grid.Columns, gan.Min, gan.Max, gan.Grid.Inverted)
+}
+
+// drawn reports whether there are pictures of examples: of pictures, and of
+// points of the plane.
+func drawn(example arch.Shape) bool {
+	return example.Picture() || slices.Equal(example, arch.Shape{2})
+}
+
+// pairs are the points of a batch [N, 2].
+func pairs(points *tensor.Dense) (out [][2]float64) {
+	if points == nil {
 		return nil
 	}
-	return record.Grid(path, inner(examples, gan.Grid.Border), gan.Grid.Columns, gan.Min, gan.Max, gan.Grid.Inverted)
+	for p := range slices.Chunk(floats(points), 2) {
+		out = append(out, [2]float64{float64(p[0]), float64(p[1])})
+	}
+	return out
 }
 
 // inner leaves out some pixels at each edge of pictures [N, C, H, W].
