@@ -161,6 +161,7 @@ func results(gan arch.GAN) []string {
 		fmt.Sprintf("checkpoints/step-%09d.safetensors", tinyGoal), fmt.Sprintf("samples/step-%09d.png", tinyGoal),
 		"samples/real.png", "samples/step-000000003.png", "samples/step-000000006.png",
 		"generator.onnx", "discriminator.onnx", "losses.csv", "losses.png", "run.json",
+		"samples/samples.gif", "histogram.png", "report.html",
 	}
 	if gan.Recipe.EMA > 0 {
 		names = append(names, "generator-plain.onnx")

@@ -24,6 +24,12 @@ import (
 //	checkpoints/        the newest two, and those that the recipe keeps
 //	samples/            grids or scatter plots from fixed latent vectors; real.png from the data
 //	losses.csv, losses.png
+//
+// and, when it has finished,
+//
+//	samples/samples.gif the samples in the course of training
+//	histogram.png       of the discriminator's output on real and generated examples
+//	report.html         all of it on a page
 type Run struct {
 	Folder string
 	// OnStep, if not nil, is called after each step with its losses and the rest

@@ -39,7 +39,8 @@ func TestARunLeavesWhatItPromises(t *testing.T) {
 	}
 	want = []string{
 		"checkpoints/step-000000006.safetensors", "checkpoints/step-000000011.safetensors", // the newest two
-		"discriminator.onnx", "generator.onnx", "losses.csv", "losses.png", "run.json", "samples/real.png",
+		"discriminator.onnx", "generator.onnx", "histogram.png", "losses.csv", "losses.png", "report.html", "run.json",
+		"samples/real.png", "samples/samples.gif",
 		"samples/step-000000003.png", "samples/step-000000006.png", // epochs 1 and 2; 3 is not due
 		"samples/step-000000011.png", // the end
 	}
@@ -79,7 +80,7 @@ func TestSamplesEverySoManySteps(t *testing.T) {
 		}
 	}
 	want := []string{
-		"checkpoints/step-000000000.safetensors", "checkpoints/step-000000011.safetensors", "samples/real.png",
+		"checkpoints/step-000000000.safetensors", "checkpoints/step-000000011.safetensors", "samples/real.png", "samples/samples.gif",
 		"samples/step-000000000.png", "samples/step-000000004.png", "samples/step-000000008.png", "samples/step-000000011.png",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -101,8 +102,8 @@ func TestPointsTrain(t *testing.T) {
 		trainToEnd(t, r)
 		want := []string{
 			"checkpoints/step-000000000.safetensors", "checkpoints/step-000000005.safetensors",
-			"discriminator.onnx", "generator.onnx", "losses.csv", "losses.png", "run.json",
-			"samples/real.png", "samples/step-000000000.png", "samples/step-000000005.png",
+			"discriminator.onnx", "generator.onnx", "histogram.png", "losses.csv", "losses.png", "report.html", "run.json",
+			"samples/real.png", "samples/samples.gif", "samples/step-000000000.png", "samples/step-000000005.png",
 		}
 		if diff := cmp.Diff(want, names(files(t, r.Folder))); diff != "" {
 			t.Errorf("%s: files (-want +got):\n%s", e, diff)

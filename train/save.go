@@ -115,8 +115,8 @@ func inner(pictures *tensor.Dense, border int) *tensor.Dense {
 	return out
 }
 
-// save writes a checkpoint, the models, the plot and the report, and removes
-// checkpoints that are no longer wanted.
+// save writes a checkpoint, the models, the plot and the report, of a finished run
+// also what it is looked at by, and removes checkpoints that are no longer wanted.
 func (r *Run) save(ctx context.Context) error {
 	m := r.Model()
 	if err := r.settle(); err != nil {
@@ -138,6 +138,11 @@ func (r *Run) save(ctx context.Context) error {
 	}
 	if m.Step > 0 {
 		if err := record.PlotLosses(r.Path("losses.csv"), r.Path("losses.png"), m.GAN.Name); err != nil {
+			return err
+		}
+	}
+	if m.Step > 0 && r.report.Status == Finished { // before run.json says so
+		if err := r.conclude(); err != nil {
 			return err
 		}
 	}
