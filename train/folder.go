@@ -6,12 +6,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/gantrain/gantrain/train/record"
 )
 
 // runFiles are the names that a run writes into its folder. run.json is the
 // last: until it is gone, the folder is known as a run's.
 var runFiles = []string{
-	"checkpoints", "samples", "losses.csv", "losses.png", "histogram.png", "report.html", "generator.onnx", "generator-plain.onnx", "discriminator.onnx", "run.json",
+	"checkpoints", "samples", "losses.csv", "losses.png", record.EventsFile, "histogram.png", "report.html", "generator.onnx", "generator-plain.onnx", "discriminator.onnx", "run.json",
 }
 
 // runPatterns are the files within the folders of a run.

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/gantrain/gantrain/train/arch"
+	"github.com/gantrain/gantrain/train/record"
 )
 
 // The tests of runs train the tiny GAN on 10 images in batches of 4, 3 steps an
@@ -161,7 +162,7 @@ func results(gan arch.GAN) []string {
 		fmt.Sprintf("checkpoints/step-%09d.safetensors", tinyGoal), fmt.Sprintf("samples/step-%09d.png", tinyGoal),
 		"samples/real.png", "samples/step-000000003.png", "samples/step-000000006.png",
 		"generator.onnx", "discriminator.onnx", "losses.csv", "losses.png", "run.json",
-		"samples/samples.gif", "histogram.png", "report.html",
+		"samples/samples.gif", "histogram.png", "report.html", record.EventsFile,
 	}
 	if gan.Recipe.EMA > 0 {
 		names = append(names, "generator-plain.onnx")

@@ -2,6 +2,7 @@ package train
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -65,7 +66,14 @@ func (r *Run) sample() error {
 	if err != nil {
 		return err
 	}
-	return r.draw(r.LastSamples(), images)
+	path, step := r.LastSamples(), r.Model().Step
+	if err := r.draw(path, images); err != nil {
+		return err
+	}
+	if path == "" || step <= r.began {
+		return nil
+	}
+	return r.events.Picture(step, "samples", path)
 }
 
 // draw writes what the generator makes as a grid of pictures, or over the data as
@@ -122,7 +130,7 @@ func (r *Run) save(ctx context.Context) error {
 	if err := r.settle(); err != nil {
 		return err
 	}
-	if err := r.losses.Sync(); err != nil {
+	if err := errors.Join(r.losses.Sync(), r.events.Sync()); err != nil {
 		return err
 	}
 	if err := m.Save(r.Path("checkpoints", checkpointName(m.Step))); err != nil {
@@ -230,6 +238,7 @@ func (r *Run) finish(ctx context.Context) error {
 func (r *Run) failed(err error) error {
 	r.report.Status = Failed
 	_ = r.losses.Sync()          // err is the one to tell
+	_ = r.events.Sync()          // likewise
 	_ = r.report.write(r.Folder) // likewise
 	return fmt.Errorf("%w; the last good checkpoint is %s (step %d)",
 		err, r.Path("checkpoints", checkpointName(r.report.Step)), r.report.Step)
