@@ -6,16 +6,21 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/gantrain/gantrain/train/record"
 )
 
 // runFiles are the names that a run writes into its folder. run.json is the
 // last: until it is gone, the folder is known as a run's.
 var runFiles = []string{
-	"checkpoints", "samples", "losses.csv", "losses.png", "generator.onnx", "generator-plain.onnx", "discriminator.onnx", "run.json",
+	"checkpoints", "samples", "losses.csv", "losses.png", record.EventsFile, "histogram.png", "report.html", "generator.onnx", "generator-plain.onnx", "discriminator.onnx", "run.json",
 }
 
 // runPatterns are the files within the folders of a run.
-var runPatterns = []string{lockFile, "checkpoints/step-*.safetensors", "checkpoints/step-*.safetensors.damaged", "samples/step-*.png", "samples/real.png"}
+var runPatterns = []string{
+	lockFile, "checkpoints/step-*.safetensors", "checkpoints/step-*.safetensors.damaged",
+	"samples/step-*.png", "samples/real.png", "samples/samples.gif",
+}
 
 // aside is where the files of a run lie while another takes their place.
 const aside = ".replaced"

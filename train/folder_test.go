@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/gantrain/gantrain/train/arch"
+	"github.com/gantrain/gantrain/train/record"
 )
 
 // The tests of runs train the tiny GAN on 10 images in batches of 4, 3 steps an
@@ -77,12 +78,15 @@ func interrupt(t *testing.T, r *Run, after int) error {
 }
 
 // kill trains a run and leaves it after a step as a process does that is
-// killed: nothing is closed, and what is in memory is lost.
+// killed: nothing is closed but the lock, and what is in memory is lost.
 func kill(t *testing.T, r *Run, after int) {
 	t.Helper()
 	defer func() {
 		if got := recover(); got != "killed" {
 			t.Fatalf("the run was not killed: %v", got)
+		}
+		if err := r.unlock(); err != nil { // as the end of a process does
+			t.Error(err)
 		}
 	}()
 	r.OnStep = func(step int, _ []float64) {
@@ -158,6 +162,7 @@ func results(gan arch.GAN) []string {
 		fmt.Sprintf("checkpoints/step-%09d.safetensors", tinyGoal), fmt.Sprintf("samples/step-%09d.png", tinyGoal),
 		"samples/real.png", "samples/step-000000003.png", "samples/step-000000006.png",
 		"generator.onnx", "discriminator.onnx", "losses.csv", "losses.png", "run.json",
+		"samples/samples.gif", "histogram.png", "report.html", record.EventsFile,
 	}
 	if gan.Recipe.EMA > 0 {
 		names = append(names, "generator-plain.onnx")

@@ -7,6 +7,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/gantrain/gantrain/train/record"
 )
 
 // undisturbed trains a run from start to end and gives its files.
@@ -127,6 +129,7 @@ func TestOpenRunErrors(t *testing.T) {
 		"holds no checkpoint":                func(r *Run) { remove(t, r.Path("checkpoints", checkpointName(0))) },
 		"step-000000000.safetensors":         func(r *Run) { write(t, r.Path("checkpoints", checkpointName(0)), "half") },
 		"losses.csv: no such file":           func(r *Run) { remove(t, r.Path("losses.csv")) },
+		"gantrain: no such file":             func(r *Run) { remove(t, r.Path(record.EventsFile)) },
 		"its columns are [d_loss g_loss], a": func(r *Run) { write(t, r.Path("losses.csv"), "step,d_loss,g_loss\n") },
 		"not a table of losses":              func(r *Run) { write(t, r.Path("losses.csv"), "foreign\n") },
 		`it was trained on engine "abacus"`:  func(r *Run) { r.report.Engine = "abacus"; rewrite(t, r) },

@@ -16,14 +16,25 @@ import (
 	"github.com/gantrain/gantrain/train/record"
 )
 
+// maxPoints bounds the points of a curve in TensorBoard, which itself shows some
+// thousand.
+const maxPoints = 10_000
+
 // Run is a training run in a folder of its own:
 //
 //	run.json            what was asked, on what data, how far it came
 //	generator.onnx      newest; discriminator.onnx beside it, and, where generator.onnx
 //	                    has running averages for weights, generator-plain.onnx
 //	checkpoints/        the newest two, and those that the recipe keeps
-//	samples/            grids from fixed latent vectors; real.png from the data
+//	samples/            grids or scatter plots from fixed latent vectors; real.png from the data
 //	losses.csv, losses.png
+//	events.out.*        what losses.csv holds, and the samples, for TensorBoard
+//
+// and, when it has finished,
+//
+//	samples/samples.gif the samples in the course of training
+//	histogram.png       of the discriminator's output on real and generated examples
+//	report.html         all of it on a page
 type Run struct {
 	Folder string
 	// OnStep, if not nil, is called after each step with its losses and the rest
@@ -39,6 +50,8 @@ type Run struct {
 	trainer *Trainer
 	report  Report
 	losses  *record.Losses
+	events  *record.Events
+	began   int       // step up to which all is recorded: -1 of a new run
 	saved   time.Time // when the last checkpoint was written
 	lock    *flock.Flock
 }
@@ -60,7 +73,7 @@ func NewRun(ctx context.Context, folder string, m *Model, data Examples, goal in
 	if err != nil {
 		return nil, err
 	}
-	r := &Run{Folder: folder, options: o, missing: missing, trainer: t, report: newReport(m, data, goal, source, o.Engine)}
+	r := &Run{Folder: folder, options: o, missing: missing, trainer: t, report: newReport(m, data, goal, source, o.Engine), began: -1}
 	for _, name := range runFiles {
 		if _, err := os.Lstat(r.Path(name)); err == nil {
 			return nil, fmt.Errorf("train: %s is in the way: a run needs a folder without one", r.Path(name))
@@ -128,18 +141,26 @@ func (r *Run) start(ctx context.Context) error {
 	if r.losses, err = record.Create(r.Path("losses.csv"), r.LossNames()); err != nil {
 		return err
 	}
-	if err := r.grid(r.Path("samples", "real.png"), r.trainer.RealImages()); err != nil {
+	if r.events, err = record.CreateEvents(r.Path(record.EventsFile)); err != nil {
 		return errors.Join(err, r.losses.Close())
+	}
+	if err := r.begin(ctx); err != nil {
+		return errors.Join(err, r.losses.Close(), r.events.Close())
+	}
+	return nil
+}
+
+// begin draws the data, and the first samples where they are due, and saves.
+func (r *Run) begin(ctx context.Context) error {
+	if err := r.draw(r.Path("samples", "real.png"), nil); err != nil {
+		return err
 	}
 	if r.sampled(0) {
 		if err := r.sample(); err != nil {
-			return errors.Join(err, r.losses.Close())
+			return err
 		}
 	}
-	if err := r.save(ctx); err != nil {
-		return errors.Join(err, r.losses.Close())
-	}
-	return nil
+	return r.save(ctx)
 }
 
 // OpenRun goes on with a run from its newest checkpoint, on the data that
@@ -179,7 +200,7 @@ func (r *Run) open(ctx context.Context, data Examples, o Options) error {
 	if r.trainer, err = NewTrainer(m, data, r.options); err != nil {
 		return err
 	}
-	r.report.Status, r.report.Step = Running, m.Step
+	r.report.Status, r.report.Step, r.began = Running, m.Step, m.Step
 	if err := r.reopen(ctx); err != nil {
 		return errors.Join(err, r.trainer.Close())
 	}
@@ -202,8 +223,16 @@ func (r *Run) reopen(ctx context.Context) error {
 		return fmt.Errorf("train: %s: its columns are %v, a step gives %v: the run was begun by another version, which can go on with it; this one can export it",
 			r.Path("losses.csv"), table.Columns, r.LossNames())
 	}
-	r.losses, err = record.Open(r.Path("losses.csv"))
-	return err
+	if err := record.TruncateEvents(r.Path(record.EventsFile), r.Model().Step); err != nil {
+		return err
+	}
+	if r.events, err = record.OpenEvents(r.Path(record.EventsFile)); err != nil {
+		return err
+	}
+	if r.losses, err = record.Open(r.Path("losses.csv")); err != nil {
+		return errors.Join(err, r.events.Close())
+	}
+	return nil
 }
 
 // LatestModel reads the newest checkpoint of a run.
@@ -250,9 +279,9 @@ func (r *Run) Path(parts ...string) string {
 }
 
 // LastSamples is the picture of samples that belongs to the last step, empty
-// where samples are no pictures.
+// where samples are neither pictures nor points of the plane.
 func (r *Run) LastSamples() string {
-	if !r.Model().GAN.Image.Picture() {
+	if !drawn(r.Model().GAN.Image) {
 		return ""
 	}
 	return r.Path("samples", fmt.Sprintf("step-%09d.png", r.Model().Step))
@@ -287,7 +316,7 @@ func (r *Run) Train(ctx context.Context) error {
 		if err != nil {
 			return r.failed(err)
 		}
-		if err := r.losses.Append(m.Step, losses...); err != nil {
+		if err := r.record(losses); err != nil {
 			return r.failed(err)
 		}
 		updates := slices.Clone(losses[:len(m.GAN.Recipe.Updates)])
@@ -302,9 +331,29 @@ func (r *Run) Train(ctx context.Context) error {
 	return r.finish(ctx)
 }
 
+// record keeps the numbers of a step.
+func (r *Run) record(values []float64) error {
+	step := r.Model().Step
+	if err := r.losses.Append(step, values...); err != nil {
+		return err
+	}
+	if step%(1+r.report.Goal/maxPoints) != 0 {
+		return nil
+	}
+	for i, name := range r.LossNames() {
+		if math.IsNaN(values[i]) { // not computed in this step
+			continue
+		}
+		if err := r.events.Scalar(step, name, values[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Close ends the use of the run.
 func (r *Run) Close() error {
-	return errors.Join(r.losses.Close(), r.trainer.Close(), r.unlock())
+	return errors.Join(r.losses.Close(), r.events.Close(), r.trainer.Close(), r.unlock())
 }
 
 func (r *Run) unlock() error {

@@ -21,7 +21,8 @@ func TestARunLeavesWhatItPromises(t *testing.T) {
 	r := newTinyRun(t, tiny())
 	begun := names(files(t, r.Folder))
 	want := []string{
-		"checkpoints/step-000000000.safetensors", "discriminator.onnx", "generator.onnx", "losses.csv", "run.json", "samples/real.png",
+		"checkpoints/step-000000000.safetensors", "discriminator.onnx", record.EventsFile, "generator.onnx", "losses.csv", "run.json",
+		"samples/real.png",
 	}
 	if diff := cmp.Diff(want, begun); diff != "" {
 		t.Errorf("files at the start (-want +got):\n%s", diff)
@@ -39,7 +40,8 @@ func TestARunLeavesWhatItPromises(t *testing.T) {
 	}
 	want = []string{
 		"checkpoints/step-000000006.safetensors", "checkpoints/step-000000011.safetensors", // the newest two
-		"discriminator.onnx", "generator.onnx", "losses.csv", "losses.png", "run.json", "samples/real.png",
+		"discriminator.onnx", record.EventsFile, "generator.onnx", "histogram.png", "losses.csv", "losses.png", "report.html", "run.json",
+		"samples/real.png", "samples/samples.gif",
 		"samples/step-000000003.png", "samples/step-000000006.png", // epochs 1 and 2; 3 is not due
 		"samples/step-000000011.png", // the end
 	}
@@ -79,7 +81,7 @@ func TestSamplesEverySoManySteps(t *testing.T) {
 		}
 	}
 	want := []string{
-		"checkpoints/step-000000000.safetensors", "checkpoints/step-000000011.safetensors", "samples/real.png",
+		"checkpoints/step-000000000.safetensors", "checkpoints/step-000000011.safetensors", "samples/real.png", "samples/samples.gif",
 		"samples/step-000000000.png", "samples/step-000000004.png", "samples/step-000000008.png", "samples/step-000000011.png",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -87,7 +89,35 @@ func TestSamplesEverySoManySteps(t *testing.T) {
 	}
 }
 
-// A GAN of points trains like any other and leaves no pictures of them.
+// TensorBoard gets each number of each step, and each picture once, also from a
+// run that was killed at its end.
+func TestEvents(t *testing.T) {
+	r := newTinyRun(t, tiny())
+	trainToEnd(t, r)
+	want := files(t, r.Folder)
+	events := string(want[record.EventsFile])
+	for tag, times := range map[string]int{"g_loss": tinyGoal, "d_accuracy": tinyGoal, "samples": 3} {
+		if got := strings.Count(events, tag); got != times {
+			t.Errorf("%s stands %d times in the events, want %d", tag, got, times)
+		}
+	}
+	r.report.Status = Running
+	rewrite(t, r)
+	trainToEnd(t, openTinyRun(t, r.Folder))
+	compareFiles(t, want, files(t, r.Folder), names(want))
+}
+
+// What a step did not compute is no event.
+func TestEventsOfPhases(t *testing.T) {
+	r := newTinyRun(t, tiny(phases))
+	trainToEnd(t, r)
+	events := string(files(t, r.Folder)[record.EventsFile])
+	if got := strings.Count(events, "g_loss"); got != 5 { // in steps 3, 4, 7, 8 and 11
+		t.Errorf("g_loss stands %d times in the events, want 5", got)
+	}
+}
+
+// A GAN of points trains like any other and leaves scatter plots of them.
 func TestPointsTrain(t *testing.T) {
 	gan, err := arch.Find("fredriksson-2d", "")
 	if err != nil {
@@ -101,12 +131,13 @@ func TestPointsTrain(t *testing.T) {
 		trainToEnd(t, r)
 		want := []string{
 			"checkpoints/step-000000000.safetensors", "checkpoints/step-000000005.safetensors",
-			"discriminator.onnx", "generator.onnx", "losses.csv", "losses.png", "run.json",
+			"discriminator.onnx", record.EventsFile, "generator.onnx", "histogram.png", "losses.csv", "losses.png", "report.html", "run.json",
+			"samples/real.png", "samples/samples.gif", "samples/step-000000000.png", "samples/step-000000005.png",
 		}
 		if diff := cmp.Diff(want, names(files(t, r.Folder))); diff != "" {
 			t.Errorf("%s: files (-want +got):\n%s", e, diff)
 		}
-		if r.LastSamples() != "" {
+		if r.LastSamples() != r.Path("samples", "step-000000005.png") {
 			t.Errorf("%s: the last samples are in %s", e, r.LastSamples())
 		}
 	}

@@ -2,9 +2,11 @@ package train
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"gorgonia.org/tensor"
@@ -64,16 +66,46 @@ func (r *Run) sample() error {
 	if err != nil {
 		return err
 	}
-	return r.grid(r.LastSamples(), images)
-}
-
-// grid writes examples as pictures, where they are some.
-func (r *Run) grid(path string, examples *tensor.Dense) error {
-	gan := r.Model().GAN
-	if !gan.Image.Picture() {
+	path, step := r.LastSamples(), r.Model().Step
+	if err := r.draw(path, images); err != nil {
+		return err
+	}
+	if path == "" || step <= r.began {
 		return nil
 	}
-	return record.Grid(path, inner(examples, gan.Grid.Border), gan.Grid.Columns, gan.Min, gan.Max, gan.Grid.Inverted)
+	return r.events.Picture(step, "samples", path)
+}
+
+// draw writes what the generator makes as a grid of pictures, or over the data as
+// a scatter plot of points, where it makes either; nil draws the data alone.
+func (r *Run) draw(path string, generated *tensor.Dense) error {
+	gan := r.Model().GAN
+	switch {
+	case !drawn(gan.Image):
+		return nil
+	case !gan.Image.Picture():
+		return record.Scatter(path, gan.Name, pairs(r.trainer.spaced(gan.Grid.Rows*gan.Grid.Columns)), pairs(generated))
+	case generated == nil:
+		generated = r.trainer.RealImages()
+	}
+	return record.Grid(path, inner(generated, gan.Grid.Border), gan.Grid.Columns, gan.Min, gan.Max, gan.Grid.Inverted)
+}
+
+// drawn reports whether there are pictures of examples: of pictures, and of
+// points of the plane.
+func drawn(example arch.Shape) bool {
+	return example.Picture() || slices.Equal(example, arch.Shape{2})
+}
+
+// pairs are the points of a batch [N, 2].
+func pairs(points *tensor.Dense) (out [][2]float64) {
+	if points == nil {
+		return nil
+	}
+	for p := range slices.Chunk(floats(points), 2) {
+		out = append(out, [2]float64{float64(p[0]), float64(p[1])})
+	}
+	return out
 }
 
 // inner leaves out some pixels at each edge of pictures [N, C, H, W].
@@ -91,14 +123,14 @@ func inner(pictures *tensor.Dense, border int) *tensor.Dense {
 	return out
 }
 
-// save writes a checkpoint, the models, the plot and the report, and removes
-// checkpoints that are no longer wanted.
+// save writes a checkpoint, the models, the plot and the report, of a finished run
+// also what it is looked at by, and removes checkpoints that are no longer wanted.
 func (r *Run) save(ctx context.Context) error {
 	m := r.Model()
 	if err := r.settle(); err != nil {
 		return err
 	}
-	if err := r.losses.Sync(); err != nil {
+	if err := errors.Join(r.losses.Sync(), r.events.Sync()); err != nil {
 		return err
 	}
 	if err := m.Save(r.Path("checkpoints", checkpointName(m.Step))); err != nil {
@@ -114,6 +146,11 @@ func (r *Run) save(ctx context.Context) error {
 	}
 	if m.Step > 0 {
 		if err := record.PlotLosses(r.Path("losses.csv"), r.Path("losses.png"), m.GAN.Name); err != nil {
+			return err
+		}
+	}
+	if m.Step > 0 && r.report.Status == Finished { // before run.json says so
+		if err := r.conclude(); err != nil {
 			return err
 		}
 	}
@@ -201,6 +238,7 @@ func (r *Run) finish(ctx context.Context) error {
 func (r *Run) failed(err error) error {
 	r.report.Status = Failed
 	_ = r.losses.Sync()          // err is the one to tell
+	_ = r.events.Sync()          // likewise
 	_ = r.report.write(r.Folder) // likewise
 	return fmt.Errorf("%w; the last good checkpoint is %s (step %d)",
 		err, r.Path("checkpoints", checkpointName(r.report.Step)), r.report.Step)

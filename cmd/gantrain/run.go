@@ -124,9 +124,12 @@ func trainRun(ctx context.Context, run *train.Run, stdout, stderr io.Writer) err
 	for _, e := range run.Exported {
 		fmt.Fprintf(stdout, "%s: on ONNX Runtime within %.1e of its graph\n", e.Path, e.Largest)
 	}
-	if samples := run.LastSamples(); samples != "" {
+	switch samples := run.LastSamples(); {
+	case m.GAN.Image.Picture():
 		fmt.Fprintf(stdout, "%s: the last samples; make more with 'ganinfer generate %s -n 64 --out pictures'\n",
 			samples, run.Path("generator.onnx"))
+	case samples != "":
+		fmt.Fprintf(stdout, "%s: the last samples\n", samples)
 	}
 	return nil
 }

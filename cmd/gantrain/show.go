@@ -93,53 +93,14 @@ func layers(w io.Writer, net arch.Network) error {
 	for _, r := range rows {
 		own := r.Count()
 		for _, inner := range r.Rows {
-			fmt.Fprintf(table, "  %s\t%s\t%s\t%d\n", inner.Name, settings(inner.Layer), size(inner.Output), inner.Count())
+			fmt.Fprintf(table, "  %s\t%s\t%s\t%d\n", inner.Name, arch.Settings(inner.Layer), size(inner.Output), inner.Count())
 			own -= inner.Count()
 		}
-		fmt.Fprintf(table, "  %s\t%s\t%s\t%d\n", r.Name, settings(r.Layer), size(r.Output), own)
+		fmt.Fprintf(table, "  %s\t%s\t%s\t%d\n", r.Name, arch.Settings(r.Layer), size(r.Output), own)
 		total += r.Count()
 	}
 	fmt.Fprintf(table, "  total\t\t\t%d\n", total)
 	return table.Flush()
-}
-
-// settings says in a few words what a layer was given.
-func settings(layer arch.Layer) string {
-	bias := func(none bool) string {
-		if none {
-			return ", no bias"
-		}
-		return ""
-	}
-	switch l := layer.(type) {
-	case arch.Dense:
-		return fmt.Sprintf("%d units%s, %s", l.Units, bias(l.NoBias), start(l.Init))
-	case arch.Conv2D:
-		return fmt.Sprintf("%d filters %dx%d, stride %d, 'same'%s, %s", l.Filters, l.Kernel, l.Kernel, l.Stride, bias(l.NoBias), start(l.Init))
-	case arch.ConvTranspose2D:
-		return fmt.Sprintf("%d filters %dx%d, stride %d, 'same'%s, %s", l.Filters, l.Kernel, l.Kernel, l.Stride, bias(l.NoBias), start(l.Init))
-	case arch.BatchNorm:
-		return fmt.Sprintf("momentum %g, epsilon %g", l.Momentum, l.Epsilon)
-	case arch.LeakyReLU:
-		return fmt.Sprintf("slope %g", l.Slope)
-	case arch.Dropout:
-		return fmt.Sprintf("rate %g", l.Rate)
-	case arch.Embedding:
-		return fmt.Sprintf("%d values for each of %d classes, %s", l.Size, l.Classes, start(l.Init))
-	case arch.Condition:
-		return "the above, of the label, joined to the layer before"
-	}
-	return ""
-}
-
-func start(i arch.Init) string {
-	switch i.Kind {
-	case "normal":
-		return fmt.Sprintf("N(0, %g)", i.Scale)
-	case "uniform":
-		return fmt.Sprintf("uniform in ±%g", i.Scale)
-	}
-	return i.Kind
 }
 
 func steps(w io.Writer, gan arch.GAN) error {
