@@ -41,16 +41,20 @@ type Frame struct {
 // thinned evenly, the first and the last stay. Grey pictures get 64 levels,
 // coloured ones 256 colours, dithered. The same pictures give the same bytes.
 func Animate(path string, frames []Frame, delay time.Duration) error {
-	if err := animate(path, frames, delay); err != nil {
+	out, err := animation(frames, delay)
+	if err != nil {
 		return fmt.Errorf("record: %s: %w", path, err)
+	}
+	if err := safefile.WriteUnsynced(path, func(w io.Writer) error { return gif.EncodeAll(w, out) }); err != nil {
+		return fmt.Errorf("record: %w", err)
 	}
 	return nil
 }
 
-func animate(path string, frames []Frame, delay time.Duration) error {
+func animation(frames []Frame, delay time.Duration) (*gif.GIF, error) {
 	size, grey, err := survey(frames)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	above := 0 // the strip for captions
 	if slices.ContainsFunc(frames, func(f Frame) bool { return f.Caption != "" }) {
@@ -66,7 +70,7 @@ func animate(path string, frames []Frame, delay time.Duration) error {
 	if !grey {
 		sample, err := colours(frames, size, above)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		palette := quantise(sample, 256)
 		paint = func(img *image.RGBA) *image.Paletted { return dither(img, palette) }
@@ -77,14 +81,14 @@ func animate(path string, frames []Frame, delay time.Duration) error {
 	for _, f := range frames {
 		img, err := f.draw(size, above)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		out.Image, out.Delay = append(out.Image, paint(img)), append(out.Delay, wait)
 	}
 	out.Delay[len(frames)-1] += int(lastFrame / (10 * time.Millisecond))
 	first := out.Image[0]
 	out.Config = image.Config{ColorModel: first.Palette, Width: first.Rect.Dx(), Height: first.Rect.Dy()} // one palette for all
-	return safefile.WriteUnsynced(path, func(w io.Writer) error { return gif.EncodeAll(w, out) })
+	return out, nil
 }
 
 // colours returns pixels of all frames, evenly.
@@ -126,14 +130,14 @@ func survey(frames []Frame) (size image.Point, grey bool, err error) {
 	return size, grey, nil
 }
 
-// thin leaves at most so many frames, evenly.
+// thin leaves at most so many frames, two or more, evenly.
 func thin(frames []Frame, most int) []Frame {
 	if len(frames) <= most {
 		return frames
 	}
 	kept := make([]Frame, most)
 	for i := range kept {
-		kept[i] = frames[i*(len(frames)-1)/max(1, most-1)]
+		kept[i] = frames[i*(len(frames)-1)/(most-1)]
 	}
 	return kept
 }

@@ -2,7 +2,6 @@ package record
 
 import (
 	"image"
-	"image/color"
 	"image/draw"
 
 	"golang.org/x/image/font"
@@ -47,32 +46,25 @@ func shorten(text string) string {
 	return text
 }
 
-// framed returns a picture with white strips above it and at its left. A grey
-// one stays an *image.Gray.
-func framed(img image.Image, above, left int) draw.Image {
-	bounds := image.Rectangle{Max: img.Bounds().Size().Add(image.Pt(left, above))}
-	var out draw.Image = image.NewNRGBA(bounds)
-	if _, ok := img.(*image.Gray); ok {
-		out = image.NewGray(bounds)
-	}
-	draw.Draw(out, bounds, image.NewUniform(color.White), image.Point{}, draw.Src)
-	draw.Draw(out, bounds.Add(image.Pt(left, above)), img, img.Bounds().Min, draw.Src)
-	return out
-}
-
-// captionRows writes the names of a grid's rows at their left.
+// captionRows writes the names of a grid's rows at their left. A grey grid stays
+// an *image.Gray.
 func captionRows(grid image.Image, names []string) image.Image {
 	c := newCaptions()
 	widest := 0
 	for _, name := range names {
 		widest = max(widest, c.width(shorten(name)))
 	}
-	height := grid.Bounds().Dy()
-	out := framed(grid, 0, widest+2*captionPad)
+	left, size := image.Pt(widest+2*captionPad, 0), grid.Bounds().Size()
+	bounds := image.Rectangle{Max: size.Add(left)}
+	var out draw.Image = image.NewNRGBA(bounds)
+	if _, ok := grid.(*image.Gray); ok {
+		out = image.NewGray(bounds)
+	}
+	draw.Draw(out, bounds, image.White, image.Point{}, draw.Src)
+	draw.Draw(out, bounds.Add(left), grid, grid.Bounds().Min, draw.Src)
 	for i, name := range names {
 		name = shorten(name)
-		at := image.Pt(captionPad+widest-c.width(name), (2*i+1)*height/(2*len(names)))
-		c.draw(out, name, at)
+		c.draw(out, name, image.Pt(captionPad+widest-c.width(name), (2*i+1)*size.Y/(2*len(names))))
 	}
 	return out
 }

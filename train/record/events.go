@@ -70,7 +70,7 @@ func (e *Events) Scalar(step int, tag string, value float64) error {
 func (e *Events) Picture(step int, tag, path string) error {
 	content, err := readPicture(path)
 	if err != nil {
-		return err
+		return fmt.Errorf("record: %w", err)
 	}
 	config, err := png.DecodeConfig(bytes.NewReader(content))
 	if err != nil {

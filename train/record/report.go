@@ -69,14 +69,26 @@ type Generator struct {
 var reportHTML string
 
 var reportTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
-	"inline":    inline,
 	"thousands": func(n int) string { return thousands(fmt.Sprint(n)) },
 }).Parse(reportHTML))
 
 // Report writes a page of HTML that stands alone: its pictures are part of it,
 // and it runs no script. It shows on a phone, in the dark and on paper.
 func Report(path string, page Page) error {
-	err := safefile.WriteUnsynced(path, func(w io.Writer) error { return reportTemplate.Execute(w, page) })
+	inlined := struct {
+		Page
+		Inline map[string]template.HTMLAttr
+	}{page, map[string]template.HTMLAttr{}}
+	for _, picture := range []string{page.Samples, page.Real, page.Animation, page.Losses, page.Distribution} {
+		if picture == "" {
+			continue
+		}
+		var err error
+		if inlined.Inline[picture], err = inline(picture); err != nil {
+			return fmt.Errorf("record: %s: %w", path, err)
+		}
+	}
+	err := safefile.WriteUnsynced(path, func(w io.Writer) error { return reportTemplate.Execute(w, inlined) })
 	if err != nil {
 		return fmt.Errorf("record: %w", err)
 	}
@@ -84,6 +96,7 @@ func Report(path string, page Page) error {
 }
 
 // inline returns the attributes of an img element that holds a picture file.
+// Nothing in them needs to be escaped.
 func inline(path string) (template.HTMLAttr, error) {
 	content, err := readPicture(path)
 	if err != nil {
@@ -93,7 +106,6 @@ func inline(path string) (template.HTMLAttr, error) {
 	if err != nil {
 		return "", fmt.Errorf("%s: no PNG or GIF picture: %w", path, err)
 	}
-	// Nothing in here needs to be escaped.
 	return template.HTMLAttr(fmt.Sprintf(`src="data:image/%s;base64,%s" width="%d" height="%d"`,
 		format, base64.StdEncoding.EncodeToString(content), config.Width, config.Height)), nil
 }

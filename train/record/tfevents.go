@@ -61,8 +61,9 @@ func checksum(b []byte) uint32 {
 	return (sum>>15 | sum<<17) + 0xa282ead8
 }
 
-// errTorn is an event that is not whole.
-var errTorn = errors.New("torn event")
+// errTorn is an event that is not whole: the file ends within it, or its
+// checksum does not hold.
+var errTorn = io.ErrUnexpectedEOF
 
 // scanEvents reads a file of events and calls each with their steps and ends.
 // torn tells that it holds more, which can't be read.
@@ -94,7 +95,7 @@ func scanEvents(r io.Reader, each func(step int, end int64)) (torn bool, err err
 func readRecord(r io.Reader, content *bytes.Buffer) error {
 	var head [recordHead]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
-		return cutShort(err)
+		return err
 	}
 	length := binary.LittleEndian.Uint64(head[:8])
 	if binary.LittleEndian.Uint32(head[8:]) != checksum(head[:8]) || length > maxRecord {
@@ -103,9 +104,9 @@ func readRecord(r io.Reader, content *bytes.Buffer) error {
 	content.Reset()
 	if _, err := io.CopyN(content, r, int64(length)+recordTail); err != nil { // grows with what there is
 		if errors.Is(err, io.EOF) {
-			err = io.ErrUnexpectedEOF
+			err = errTorn
 		}
-		return cutShort(err)
+		return err
 	}
 	whole := content.Bytes()
 	content.Truncate(int(length))
@@ -113,13 +114,6 @@ func readRecord(r io.Reader, content *bytes.Buffer) error {
 		return errTorn
 	}
 	return nil
-}
-
-func cutShort(err error) error {
-	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return errTorn
-	}
-	return err
 }
 
 // event is what is read of one.
