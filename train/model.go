@@ -15,6 +15,7 @@ import (
 	"github.com/gantrain/gantrain/train/arch"
 	"github.com/gantrain/gantrain/train/checkpoint"
 	"github.com/gantrain/gantrain/train/engine"
+	"github.com/gantrain/gantrain/train/record"
 )
 
 // Model is a GAN with its weights, moments and statistics at some step, and
@@ -32,6 +33,8 @@ type Model struct {
 	// Plain: exports are of the generator's weights themselves, not of their
 	// running average.
 	Plain bool
+	// Watch has seen the run so far.
+	Watch record.Watch
 }
 
 // weights are the values of a network's parameters for use: of the generator the
@@ -58,6 +61,10 @@ func (m *Model) Save(path string) error {
 	if err != nil {
 		return fmt.Errorf("train: %s: %w", path, err)
 	}
+	watch, err := json.Marshal(m.Watch)
+	if err != nil {
+		return fmt.Errorf("train: %s: %w", path, err)
+	}
 	return checkpoint.Write(path, checkpoint.Checkpoint{
 		Metadata: map[string]string{
 			"format":    "gantrain 1",
@@ -67,6 +74,7 @@ func (m *Model) Save(path string) error {
 			"dataset":   m.Dataset,
 			"licence":   m.Licence,
 			"arguments": m.Arguments,
+			"watch":     string(watch),
 		},
 		Tensors: m.State,
 	})
@@ -99,6 +107,11 @@ func newModel(c checkpoint.Checkpoint) (*Model, error) {
 	}
 	if err := m.GAN.Check(); err != nil {
 		return nil, fmt.Errorf("its architecture: %w", err)
+	}
+	if watch := c.Metadata["watch"]; watch != "" { // older ones have none
+		if err := json.Unmarshal([]byte(watch), &m.Watch); err != nil {
+			return nil, fmt.Errorf("what its run's watch has seen can't be read: %w", err)
+		}
 	}
 	var err error
 	if m.Step, err = strconv.Atoi(c.Metadata["step"]); err != nil || m.Step < 0 {

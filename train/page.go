@@ -71,6 +71,7 @@ func (r *Run) page() (record.Page, error) {
 	p := record.Page{
 		Title:    fmt.Sprintf("%s on %s", gan.Name, report.Data.Name),
 		Subtitle: gan.Title,
+		Warnings: r.Model().Watch.Said,
 		Asked:    asked(report),
 		Results:  finalNumbers(table),
 

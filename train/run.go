@@ -39,8 +39,11 @@ type Run struct {
 	Folder string
 	// OnStep, if not nil, is called after each step with its losses and the rest
 	// of what LossNames names.
-	OnStep   func(step int, losses []float64)
-	Exported []Exported // by the newest checkpoint
+	OnStep func(step int, losses []float64)
+	// OnWarning, if not nil, is called with a line when the run is seen to go
+	// wrong, once for each way.
+	OnWarning func(line string)
+	Exported  []Exported // by the newest checkpoint
 	// Notes say what its user may not expect of a run: that it has to do without
 	// ONNX Runtime, or that it won't end as one that was never stopped.
 	Notes []string
@@ -74,6 +77,7 @@ func NewRun(ctx context.Context, folder string, m *Model, data Examples, goal in
 		return nil, err
 	}
 	r := &Run{Folder: folder, options: o, missing: missing, trainer: t, report: newReport(m, data, goal, source, o.Engine), began: -1}
+	m.Watch.StepsPerEpoch = t.StepsPerEpoch()
 	for _, name := range runFiles {
 		if _, err := os.Lstat(r.Path(name)); err == nil {
 			return nil, fmt.Errorf("train: %s is in the way: a run needs a folder without one", r.Path(name))
@@ -337,6 +341,7 @@ func (r *Run) record(values []float64) error {
 	if err := r.losses.Append(step, values...); err != nil {
 		return err
 	}
+	r.watch(values)
 	if step%(1+r.report.Goal/maxPoints) != 0 {
 		return nil
 	}

@@ -70,8 +70,11 @@ func (r *Run) sample() error {
 	if err := r.draw(path, images); err != nil {
 		return err
 	}
-	if path == "" || step <= r.began {
+	if step <= r.began {
 		return nil
+	}
+	if err := r.watchSamples(images); err != nil || path == "" {
+		return err
 	}
 	return r.events.Picture(step, "samples", path)
 }

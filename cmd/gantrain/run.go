@@ -97,6 +97,10 @@ func trainRun(ctx context.Context, run *train.Run, stdout, stderr io.Writer) err
 			fmt.Fprintf(stdout, "step %d: %s\n", step, text)
 		}
 	}
+	run.OnWarning = func(line string) {
+		progress.Close() // until it is set again
+		fmt.Fprintf(stderr, "gantrain: step %d: %s\n", m.Step, line)
+	}
 	first, start := m.Step, time.Now()
 	err := run.Train(ctx)
 	progress.Close()

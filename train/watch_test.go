@@ -1,0 +1,62 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"gorgonia.org/tensor"
+
+	"github.com/gantrain/gantrain/train/arch"
+)
+
+// A discriminator that is always right, against a loss that rises, is said once,
+// and in the report.
+func TestRunsWarn(t *testing.T) {
+	r := newTinyRun(t, tiny())
+	var said []string
+	r.OnWarning = func(line string) { said = append(said, line) }
+	for step := 1; step <= 1000; step++ {
+		r.Model().Step = step
+		r.watch([]float64{0, float64(step) / 50, 0, 0, 1, 1, 0})
+	}
+	if len(said) != 1 || !strings.HasPrefix(said[0], "no convergence: ") {
+		t.Errorf("said %q, want one line about convergence", said)
+	}
+	same := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(4, 1, 8, 8))
+	for step := 1100; step <= 1500; step += 100 {
+		r.Model().Step = step
+		if err := r.watchSamples(same); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(said) != 2 || !strings.HasPrefix(said[1], "mode collapse: ") {
+		t.Errorf("said %q, want a second line about collapse", said)
+	}
+	r.Model().Step = 0
+	trainToEnd(t, r)
+	page := string(files(t, r.Folder)["report.html"])
+	for _, want := range []string{"no convergence", "mode collapse"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("report.html lacks %q", want)
+		}
+	}
+}
+
+// A checkpoint holds what was seen, so that a resumed run goes on the same.
+func TestTheWatchIsResumed(t *testing.T) {
+	gan := tiny(func(g *arch.GAN) { g.Grid.Steps = 2 })
+	r := newTinyRun(t, gan)
+	if err := interrupt(t, r, 5); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	resumed := openTinyRun(t, r.Folder)
+	if diff := cmp.Diff(r.Model().Watch, resumed.Model().Watch); diff != "" || resumed.Model().Watch.Current.Loss.Count != 5 {
+		t.Errorf("watch (-before +after):\n%s", diff)
+	}
+	if err := resumed.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
