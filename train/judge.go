@@ -31,22 +31,27 @@ func (t *Trainer) judge() (real, fake []float64, err error) {
 		return nil, nil, err
 	}
 	batches := (judgedExamples + size - 1) / size
-	examples := t.spaced(batches * size)
+	index := t.spacedOut(batches * size)
+	examples := t.examples(index)
 	z := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(size, gan.Latent.Size))
 	for i := range batches {
+		// Labels go to networks that take them.
+		asked := t.labelled(gan.Generator, size, func(j int) int { return (i*size + j) % gan.Classes })
+		same := t.labelled(gan.Discriminator, size, func(j int) int { return (i*size + j) % gan.Classes })
+		theirs := t.labelled(gan.Discriminator, size, func(j int) int { return t.data.Label(index[i*size+j]) })
 		x, err := examples.Slice(tensor.S(i*size, (i+1)*size))
 		if err != nil {
 			return nil, nil, err
 		}
 		fillNoise(floats(z), gan.Latent, t.Model.Seed, pictureStream, uint64(i*size))
-		made, err := generator.Run(z)
+		made, err := generator.Run(append([]*tensor.Dense{z}, asked...)...)
 		if err != nil {
 			return nil, nil, err
 		}
-		if real, err = probabilities(real, discriminator, x.Materialize().(*tensor.Dense)); err != nil {
+		if real, err = probabilities(real, discriminator, append([]*tensor.Dense{x.Materialize().(*tensor.Dense)}, theirs...)); err != nil {
 			return nil, nil, err
 		}
-		if fake, err = probabilities(fake, discriminator, made[0]); err != nil {
+		if fake, err = probabilities(fake, discriminator, append([]*tensor.Dense{made[0]}, same...)); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -54,8 +59,8 @@ func (t *Trainer) judge() (real, fake []float64, err error) {
 }
 
 // probabilities adds those that a discriminator gives to a batch.
-func probabilities(to []float64, discriminator *nn.Inference, batch *tensor.Dense) ([]float64, error) {
-	out, err := discriminator.Run(batch)
+func probabilities(to []float64, discriminator *nn.Inference, batch []*tensor.Dense) ([]float64, error) {
+	out, err := discriminator.Run(batch...)
 	if err != nil {
 		return nil, err
 	}
@@ -70,15 +75,35 @@ func probabilities(to []float64, discriminator *nn.Inference, batch *tensor.Dens
 	return to, nil
 }
 
-// spaced returns n examples of the data set, scaled as the networks see them. They
-// lie evenly in it, since it may be sorted, by class or by place.
-func (t *Trainer) spaced(n int) *tensor.Dense {
-	gan := t.Model.GAN
+// labelled is the label input of a network that takes one, for n examples.
+func (t *Trainer) labelled(net arch.Network, n int, class func(i int) int) []*tensor.Dense {
+	if !net.Conditional() {
+		return nil
+	}
+	label := tensor.New(tensor.Of(tensor.Int64), tensor.WithShape(n, 1))
+	for i := range n {
+		labels(label)[i] = int64(class(i))
+	}
+	return []*tensor.Dense{label}
+}
+
+// spacedOut numbers n examples of the data set that lie evenly in it, since it
+// may be sorted, by class or by place.
+func (t *Trainer) spacedOut(n int) []int {
 	index := make([]int, n)
 	for i := range index {
 		index[i] = i * t.data.Len() / n
 	}
-	x := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(append([]int{n}, gan.Image...)...))
+	return index
+}
+
+// spaced returns so many of them.
+func (t *Trainer) spaced(n int) *tensor.Dense { return t.examples(t.spacedOut(n)) }
+
+// examples are those of some numbers, scaled as the networks see them.
+func (t *Trainer) examples(index []int) *tensor.Dense {
+	gan := t.Model.GAN
+	x := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(append([]int{len(index)}, gan.Image...)...))
 	t.data.Scale(floats(x), index, gan.Min, gan.Max)
 	return x
 }

@@ -95,7 +95,7 @@ func (r *Run) page() (record.Page, error) {
 		}
 		p.Generator = record.Generator{
 			File: "generator.onnx", Latent: gan.Latent.Size, Uniform: gan.Latent.Distribution == string(latent.Uniform),
-			Output: output, Shape: join(gan.Image, ", "), Min: gan.Min, Max: gan.Max,
+			Classes: gan.Classes, Output: output, Shape: join(gan.Image, ", "), Min: gan.Min, Max: gan.Max,
 		}
 	}
 	return p, nil
