@@ -55,6 +55,7 @@ func TestForeignCheckpoints(t *testing.T) {
 		`its step is "-1", want a number from 0`:                                       func(c *checkpoint.Checkpoint) { c.Metadata["step"] = "-1" },
 		`its step is "99999999999999999999", want`:                                     func(c *checkpoint.Checkpoint) { c.Metadata["step"] = "99999999999999999999" },
 		`its seed is "-1", want a number from 0`:                                       func(c *checkpoint.Checkpoint) { c.Metadata["seed"] = "-1" },
+		`its run's watch has seen can't be read`:                                       func(c *checkpoint.Checkpoint) { c.Metadata["watch"] = "[" },
 		`array "generator/dense1/weight" is missing`:                                   func(c *checkpoint.Checkpoint) { delete(c.Tensors, weight) },
 		`array "generator/dense1/weight" holds (32, 4) float32, want [4 32] float32`:   func(c *checkpoint.Checkpoint) { c.Tensors[weight] = array(tensor.Float32, 32, 4) },
 		`array "generator/dense1/weight" holds (4, 32) float64, want [4 32] float32`:   func(c *checkpoint.Checkpoint) { c.Tensors[weight] = array(tensor.Float64, 4, 32) },
