@@ -124,21 +124,20 @@ func (m *Model) cases(role arch.Role) ([]verify.Case, error) {
 // example is a batch of inputs: latent vectors, or noise over the whole range
 // of pixels, normal where there are none.
 func (m *Model) example(role arch.Role, batch int) *tensor.Dense {
-	shape := m.network(role).Input
+	shape, values := m.network(role).Input, m.GAN.Latent
+	pixels := role == arch.Discriminator && shape.Picture()
+	switch {
+	case pixels:
+		values = arch.Latent{Size: shape.Size(), Distribution: string(latent.Uniform)}
+	case role == arch.Discriminator:
+		values = arch.Latent{Size: shape.Size(), Distribution: string(latent.Normal)}
+	}
 	x := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(append([]int{batch}, shape...)...))
-	if role == arch.Generator {
-		fillNoise(floats(x), m.GAN.Latent, m.Seed, pictureStream, 0)
-		return x
-	}
-	values := arch.Latent{Size: shape.Size(), Distribution: string(latent.Uniform)}
-	if !shape.Picture() {
-		values.Distribution = string(latent.Normal)
-		fillNoise(floats(x), values, m.Seed, pictureStream, 0)
-		return x
-	}
 	fillNoise(floats(x), values, m.Seed, pictureStream, 0)
-	for i, u := range floats(x) { // from [-1, 1]
-		floats(x)[i] = float32(m.GAN.Min + (float64(u)+1)/2*(m.GAN.Max-m.GAN.Min))
+	if pixels {
+		for i, u := range floats(x) { // from [-1, 1]
+			floats(x)[i] = float32(m.GAN.Min + (float64(u)+1)/2*(m.GAN.Max-m.GAN.Min))
+		}
 	}
 	return x
 }

@@ -108,9 +108,9 @@ func (f *feeder) count(update, step int) int {
 	return r.Trained(r.Updates[update].Trains, step)*perStep + number
 }
 
-// share is what new weights get of their running average, which is warmed up:
-// after t updates it decays by (1 + t)/(10 + t) at most, so by what lies ten
-// times as near at first. tf.train.ExponentialMovingAverage's num_updates.
+// share is what new weights get of their running average. It warms up: after t
+// updates it decays by (1 + t)/(10 + t) at most, so that it spans the last ninth
+// of a young run, as tf.train.ExponentialMovingAverage does given num_updates.
 func (f *feeder) share(update, step int) float64 {
 	t := float64(f.count(update, step) - 1)
 	return 1 - min(f.gan.Recipe.EMA, (1+t)/(10+t))

@@ -188,30 +188,25 @@ func (r *Run) export(ctx context.Context) error {
 	// It is the file that is compared, which a GPU would round otherwise.
 	o := r.options.Runtime
 	o.Provider = runtime.CPU
-	m := r.Model()
-	files := []modelFile{{"generator.onnx", m, arch.Generator}, {"discriminator.onnx", m, arch.Discriminator}}
-	if m.averaged() {
-		plain := *m
-		plain.Plain = true
-		files = append(files, modelFile{"generator-plain.onnx", &plain, arch.Generator})
-	}
 	r.Exported = nil
-	for _, f := range files {
+	write := func(name string, m Model, role arch.Role) error {
 		// An interrupted run exports all the same.
-		report, err := f.model.Export(context.WithoutCancel(ctx), f.role, r.Path(f.name), o)
-		if err != nil {
+		report, err := m.Export(context.WithoutCancel(ctx), role, r.Path(name), o)
+		r.Exported = append(r.Exported, Exported{r.Path(name), report.Largest()})
+		return err
+	}
+	m := *r.Model()
+	if err := write("generator.onnx", m, arch.Generator); err != nil {
+		return err
+	}
+	if m.averaged() {
+		plain := m
+		plain.Plain = true
+		if err := write("generator-plain.onnx", plain, arch.Generator); err != nil {
 			return err
 		}
-		r.Exported = append(r.Exported, Exported{r.Path(f.name), report.Largest()})
 	}
-	return nil
-}
-
-// modelFile is a file that a run exports.
-type modelFile struct {
-	name  string
-	model *Model
-	role  arch.Role
+	return write("discriminator.onnx", m, arch.Discriminator)
 }
 
 // finish ends the run for now.

@@ -52,7 +52,7 @@ func recipeSettings() []setting {
 			&cli.IntFlag{Name: "steps", Usage: "train for `N` steps, whatever the epochs", DefaultText: "the recipe's, or as many as the epochs have"},
 			integer(0, func(r *arch.Recipe, n int) { r.Steps = n }),
 		}, {
-			&cli.IntFlag{Name: "batch", Usage: "show `N` real images in a step", DefaultText: published},
+			&cli.IntFlag{Name: "batch", Usage: "show `N` real images at a time", DefaultText: published},
 			integer(arch.MaxBatch, func(r *arch.Recipe, n int) { r.Batch = n }),
 		}, {
 			&cli.Float64Flag{Name: "d-rate", Usage: "set the discriminator's learning `RATE`", DefaultText: published},

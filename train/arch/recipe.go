@@ -16,7 +16,7 @@ const (
 // Recipe says how a GAN is trained. A step is a list of updates; each changes
 // one network.
 type Recipe struct {
-	Batch    int      // real images in a step, and latent vectors in an update
+	Batch    int      // real images, and latent vectors, in an update
 	Epochs   int      // passes over the data set
 	Steps    int      `json:",omitempty"` // steps in all, instead of Epochs, where the document counts those
 	Sampling Sampling // how real images are drawn
