@@ -26,13 +26,15 @@ def shapes(path):
 
 
 generator, z, images, discriminator = sys.argv[1:]
-assert shapes(generator) == {"image": ["batch", 1, 28, 28]}, shapes(generator)
-judged = list(shapes(discriminator).values())
-assert judged == [["batch", 1]], judged
+images = numpy.load(images)
+assert shapes(generator) == {"image": ["batch", *images.shape[1:]]}, shapes(generator)
+judged = shapes(discriminator)
+assert judged and set(judged) <= {"logit", "probability"}, judged
+assert all(shape == ["batch", 1] for shape in judged.values()), judged
 session = onnxruntime.InferenceSession(generator, providers=["CPUExecutionProvider"])
 feed = {"z": numpy.load(z)}
 if len(session.get_inputs()) > 1:  # the classes in turn, as ganinfer gives them
     classes = int(session.get_modelmeta().custom_metadata_map["gan.classes"])
     feed["label"] = (numpy.arange(len(feed["z"])) % classes)[:, None]
 made = session.run(None, feed)[0]
-print(numpy.abs(made - numpy.load(images)).max())
+print(numpy.abs(made - images).max())
