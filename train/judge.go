@@ -36,8 +36,8 @@ func (t *Trainer) judge() (real, fake []float64, err error) {
 	z := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(size, gan.Latent.Size))
 	for i := range batches {
 		// Labels go to networks that take them.
-		asked := t.labelled(gan.Generator, size, func(j int) int { return (i*size + j) % gan.Classes })
-		same := t.labelled(gan.Discriminator, size, func(j int) int { return (i*size + j) % gan.Classes })
+		inTurn := func(j int) int { return (i*size + j) % gan.Classes }
+		asked, same := t.labelled(gan.Generator, size, inTurn), t.labelled(gan.Discriminator, size, inTurn)
 		theirs := t.labelled(gan.Discriminator, size, func(j int) int { return t.data.Label(index[i*size+j]) })
 		x, err := examples.Slice(tensor.S(i*size, (i+1)*size))
 		if err != nil {

@@ -57,19 +57,7 @@ type draft struct {
 }
 
 // Examples are what a GAN learns from: pictures or points.
-type Examples interface {
-	Len() int
-	// Shape is that of one example: [channels, height, width], or [values].
-	Shape() []int
-	// Scale gathers the examples that index names into dst, in that order.
-	// Pixels are mapped to [lo, hi]; other values stay as they are.
-	Scale(dst []float32, index []int, lo, hi float64)
-	// Label is the class of an example, -1 where there are none.
-	Label(i int) int
-	About() (name, licence string)
-	// Sum is a checksum of the content.
-	Sum() string
-}
+type Examples = dataset.Set
 
 // Options say what a model is trained on.
 type Options struct {
@@ -332,9 +320,7 @@ func (t *Trainer) RealImages() *tensor.Dense {
 	for i := range first {
 		first[i] = i
 	}
-	x := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(append([]int{n}, gan.Image...)...))
-	t.data.Scale(floats(x), first, gan.Min, gan.Max)
-	return x
+	return t.examples(first)
 }
 
 // Close releases the compiled steps.
