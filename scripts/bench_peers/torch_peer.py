@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import common
-from common import LATENT, numbers
+from common import CLASSES, LATENT, numbers, side
 
 
 def mirror(x):
@@ -40,23 +40,29 @@ def weighted(layer, weight, bias=None):
     return layer
 
 
-def linear(state, i):
-    weight, bias = state[f"dense{i}/weight"].T, state.get(f"dense{i}/bias")
+def linear(state, name):
+    weight, bias = state[f"{name}/weight"].T, state.get(f"{name}/bias")
     return weighted(nn.Linear(weight.shape[1], weight.shape[0], bias is not None), weight, bias)
 
 
-def conv(state, i):
+def conv(state, i, stride):
     weight = state[f"conv{i}/weight"]
-    return weighted(nn.Conv2d(weight.shape[1], *weight.shape[::2], 2, 2), mirror(weight), state[f"conv{i}/bias"])
+    kernel = weight.shape[-1]
+    layer = nn.Conv2d(*weight.shape[1::-1], kernel, stride, kernel // 2)
+    return weighted(layer, mirror(weight), state[f"conv{i}/bias"])
 
 
 def deconv(state, i, stride):
     weight, bias = state[f"deconv{i}/weight"], state.get(f"deconv{i}/bias")
-    layer = nn.ConvTranspose2d(*weight.shape[:3], stride, 2, stride - 1, bias=bias is not None)
+    kernel = weight.shape[-1]
+    padding = (kernel - 1) // 2
+    layer = nn.ConvTranspose2d(*weight.shape[:3], stride, padding, stride + 2 * padding - kernel, bias=bias is not None)
     return weighted(layer, mirror(weight), bias)
 
 
 def norm(kind, gan, state, i):
+    if f"batchnorm{i}/gamma" not in state:
+        return nn.Identity()
     gamma, beta, mean, variance = (state[f"batchnorm{i}/{n}"] for n in ("gamma", "beta", "mean", "variance"))
     momentum, epsilon = gan.norm
     layer = weighted(kind(len(gamma), epsilon, 1 - momentum), gamma, beta)
@@ -68,42 +74,70 @@ def drop(x, gan, masks):
     return F.dropout(x, gan.drop) if masks is None else x * (next(masks) / (1 - gan.drop))
 
 
+def picture(x, channels, height, width):
+    return x.view(-1, height, width, channels).permute(0, 3, 1, 2)
+
+
+class Condition(nn.Module):
+    """Joins to a picture its class, as a channel."""
+
+    def __init__(self, state):
+        super().__init__()
+        table = state["condition1/embedding1/weight"]
+        self.embedding = weighted(nn.Embedding(*table.shape), table)
+        self.dense = linear(state, "condition1/dense1")
+        self.side = side(self.dense.bias)
+
+    def forward(self, x, label):
+        made = self.dense(self.embedding(label))
+        return torch.cat([x, picture(made, 1, self.side, self.side)], 1)
+
+
+def condition(state):
+    return Condition(state) if "condition1/dense1/weight" in state else None
+
+
 class ConvGenerator(nn.Module):
     def __init__(self, gan, state):
         super().__init__()
         self.gan = gan
-        self.dense = linear(state, 1)
-        self.flat = len(state["batchnorm1/gamma"]) > gan.first[0]  # normalises dense features
-        self.deconvs = nn.ModuleList(deconv(state, i, gan.stride if i == 1 else 2) for i in numbers(state, "deconv"))
+        self.dense = linear(state, "dense1")
+        self.flat = len(state.get("batchnorm1/gamma", ())) > gan.first[0]  # normalises dense features
+        self.condition = condition(state)
+        self.convs = nn.ModuleList(deconv(state, i, gan.stride if i == 1 else 2) for i in numbers(state, "deconv"))
+        self.convs.extend(conv(state, i, 1) for i in numbers(state, "conv"))
         kind = lambda i: nn.BatchNorm1d if self.flat and i == 1 else nn.BatchNorm2d
-        self.norms = nn.ModuleList(norm(kind(i), gan, state, i) for i in numbers(state, "deconv"))
+        self.norms = nn.ModuleList(norm(kind(i), gan, state, i) for i in range(1, len(self.convs) + 1))
 
-    def forward(self, z):
+    def forward(self, z, label=None):
         active = F.relu if self.gan.relu else lambda x: F.leaky_relu(x, self.gan.slope)
-        channels, height, width = self.gan.first
-        picture = lambda x: x.view(-1, height, width, channels).permute(0, 3, 1, 2)
         h = self.dense(z)
-        h = picture(active(self.norms[0](h))) if self.flat else active(self.norms[0](picture(h)))
-        for layer, norm in zip(self.deconvs, self.norms[1:]):
+        if self.flat:
+            h = picture(active(self.norms[0](h)), *self.gan.first)
+        else:
+            h = active(self.norms[0](picture(h, *self.gan.first)))
+        if self.condition:
+            h = self.condition(h, label)
+        for layer, norm in zip(self.convs, self.norms[1:]):
             h = active(norm(layer(h)))
-        return torch.tanh(self.deconvs[-1](h))
+        return torch.tanh(self.convs[-1](h))
 
 
 class ConvDiscriminator(nn.Module):
     def __init__(self, gan, state):
         super().__init__()
         self.gan = gan
-        self.convs = nn.ModuleList(conv(state, i) for i in numbers(state, "conv"))
-        self.norms = nn.ModuleList()
-        for i in range(len(self.convs)):
-            normed = f"batchnorm{i}/gamma" in state  # not the first
-            self.norms.append(norm(nn.BatchNorm2d, gan, state, i) if normed else nn.Identity())
-        self.dense = linear(state, 1)
+        self.condition = condition(state)
+        self.convs = nn.ModuleList(conv(state, i, 2) for i in numbers(state, "conv"))
+        self.norms = nn.ModuleList(norm(nn.BatchNorm2d, gan, state, i) for i in range(len(self.convs)))
+        self.dense = linear(state, "dense1")
 
-    def forward(self, h, masks=None):
-        for layer, norm in zip(self.convs, self.norms):
+    def forward(self, h, label=None, masks=None):
+        if self.condition:
+            h = self.condition(h, label)
+        for i, (layer, norm) in enumerate(zip(self.convs, self.norms), 1):
             h = F.leaky_relu(norm(layer(h)), self.gan.slope)
-            if self.gan.drop:
+            if i in self.gan.dropped:
                 h = drop(h, self.gan, masks)
         return self.dense(h.permute(0, 2, 3, 1).flatten(1))
 
@@ -111,17 +145,17 @@ class ConvDiscriminator(nn.Module):
 class Dense(nn.Module):
     """Either network of the MLP GAN, the generator without dropout."""
 
-    def __init__(self, gan, state):
+    def __init__(self, gan, state, dropped=()):
         super().__init__()
-        self.gan = gan
-        self.layers = nn.ModuleList(linear(state, i) for i in numbers(state, "dense"))
+        self.gan, self.dropped = gan, dropped
+        self.layers = nn.ModuleList(linear(state, f"dense{i}") for i in numbers(state, "dense"))
 
-    def forward(self, x, masks=None, dropped=()):
-        for i, layer in enumerate(self.layers):
+    def forward(self, x, masks=None):
+        for i, layer in enumerate(self.layers, 1):
             x = layer(x)
-            if i < len(self.layers) - 1:
+            if i < len(self.layers):
                 x = F.leaky_relu(x, self.gan.slope)
-            if i in dropped:
+            if i in self.dropped:
                 x = drop(x, self.gan, masks)
         return x
 
@@ -132,6 +166,10 @@ def noise(gan):
     return torch.randn(gan.batch, LATENT)
 
 
+def classes(feed, name):
+    return torch.from_numpy(feed[f"label/{name}"]).long()
+
+
 def cross_entropy(logits, label):
     return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, label))
 
@@ -140,9 +178,10 @@ class Peer:
     def __init__(self, configuration, fixture):
         self.gan = fixture.gan
         self.generator, self.discriminator = self.networks(fixture)
-        rate, beta1, self.beta2, self.epsilon = self.gan.adam
-        adam = lambda net: torch.optim.Adam(net.parameters(), rate, (beta1, self.beta2), fused=True)
-        self.adam_d, self.adam_g = adam(self.discriminator), adam(self.generator)
+        beta1, self.beta2, self.epsilon = self.gan.adam
+        networks = zip((self.discriminator, self.generator), self.gan.rates)
+        adam = lambda net, rate: torch.optim.Adam(net.parameters(), rate, (beta1, self.beta2), fused=True)
+        self.adam_d, self.adam_g = (adam(net, rate) for net, rate in networks)
         self.updates = {}
         self.precision = torch.autocast("cpu", torch.bfloat16, configuration == "torch-bf16")
         self.run = torch.compile(self.losses) if configuration == "torch-compile" else self.losses
@@ -159,17 +198,21 @@ class Peer:
         adam.step()
 
 
+def conv_networks(fixture):
+    g = ConvGenerator(fixture.gan, fixture.state("generator", mirror))
+    d = ConvDiscriminator(fixture.gan, fixture.state("discriminator", mirror))
+    return g.to(memory_format=torch.channels_last), d.to(memory_format=torch.channels_last)
+
+
 class DCGAN(Peer):
     def networks(self, fixture):
-        g = ConvGenerator(self.gan, fixture.state("generator", mirror))
-        d = ConvDiscriminator(self.gan, fixture.state("discriminator", mirror))
-        return g.to(memory_format=torch.channels_last), d.to(memory_format=torch.channels_last)
+        return conv_networks(fixture)
 
     def losses(self, real, z, masks):
         with self.precision:
             fake = self.generator(z)
-            on_real = self.discriminator(real, masks)
-            on_fake = self.discriminator(fake, masks)
+            on_real = self.discriminator(real, masks=masks)
+            on_fake = self.discriminator(fake, masks=masks)
         on_real, on_fake = on_real.float(), on_fake.float()
         return cross_entropy(on_real, 1) + cross_entropy(on_fake, 0), cross_entropy(on_fake, 1)
 
@@ -181,15 +224,15 @@ class DCGAN(Peer):
         self.update(self.adam_g)
         return loss_d.item(), loss_g.item()
 
-    def images(self, x):
-        return torch.from_numpy(mirror(x))
+    def real(self, feed):
+        return torch.from_numpy(mirror(feed["real"]))
 
     def step(self, real):
         return self.whole(real, noise(self.gan))
 
     def replay(self, feed):
         masks = [torch.from_numpy(mirror(feed[f"mask/all/{x}/dropout{i}"])) for x in ("real", "fake") for i in (1, 2)]
-        return self.whole(self.images(feed["real"]), torch.from_numpy(feed["noise/0"]), iter(masks))
+        return self.whole(self.real(feed), torch.from_numpy(feed["noise/0"]), iter(masks))
 
 
 class Silva(DCGAN):
@@ -225,22 +268,28 @@ class Silva(DCGAN):
         return loss.item()
 
     def replay(self, feed):
-        return self.whole(self.images(feed["real"]), torch.from_numpy(feed["noise/0"]))
+        return self.whole(self.real(feed), torch.from_numpy(feed["noise/0"]))
 
 
 class MLP(Peer):
+    """The discriminator on real and generated images joined, then the generator
+    with noise of its own. What a network takes is a tuple: there may be classes."""
+
+    share = 0.5  # of each of the discriminator's two losses
+
     def networks(self, fixture):
-        return Dense(self.gan, fixture.state("generator")), Dense(self.gan, fixture.state("discriminator"))
+        g = nn.Sequential(Dense(self.gan, fixture.state("generator")), nn.Tanh())
+        return g, Dense(self.gan, fixture.state("discriminator"), self.gan.dropped)
 
     def losses(self, trains, real, z, masks):
         with self.precision:
             if trains == "generator":
-                fake = torch.tanh(self.generator(z))
-                return cross_entropy(self.discriminator(fake, masks, (0, 1)).float(), 1)
+                return cross_entropy(self.discriminator(self.generator(*z), *z[1:], masks=masks).float(), 1)
             with torch.no_grad():
-                fake = torch.tanh(self.generator(z))
-            logits = self.discriminator(torch.cat([real, fake]), masks, (0, 1)).float()
-        return (cross_entropy(logits[: len(real)], 0.9) + cross_entropy(logits[len(real) :], 0)) / 2
+                fake = self.generator(*z), *z[1:]
+            logits = self.discriminator(*map(torch.cat, zip(real, fake)), masks=masks).float()
+        n = self.gan.batch
+        return self.share * (cross_entropy(logits[:n], 0.9) + cross_entropy(logits[n:], 0))
 
     def whole(self, real, z, masks=(None, None)):
         loss_d = self.run("discriminator", real, z[0], masks[0])
@@ -251,16 +300,37 @@ class MLP(Peer):
         self.update(self.adam_g)
         return loss_d.item(), loss_g.item()
 
-    def images(self, x):
-        return torch.from_numpy(x.reshape(-1, 784))
+    def noise(self):
+        return (noise(self.gan),)
 
     def step(self, real):
-        return self.whole(real, [noise(self.gan) for _ in range(2)])
+        return self.whole(real, [self.noise() for _ in range(2)])
+
+    def real(self, feed):
+        return (torch.from_numpy(feed["real"].reshape(-1, 784)),)
 
     def replay(self, feed):
-        masks = [iter([torch.from_numpy(feed[f"mask/{x}/dropout{i}"]) for i in (1, 2)]) for x in ("0/joined", "1/fake")]
-        z = [torch.from_numpy(feed[f"noise/{i}"]) for i in range(2)]
-        return self.whole(self.images(feed["real"]), z, masks)
+        z = [(torch.from_numpy(feed[f"noise/{i}"]),) for i in range(2)]
+        masks = [iter([torch.from_numpy(m) for m in masks]) for masks in common.dense_masks(feed)]
+        return self.whole(self.real(feed), z, masks)
+
+
+class CGAN(MLP):
+    share = 1
+
+    def networks(self, fixture):
+        return conv_networks(fixture)
+
+    def noise(self):
+        return noise(self.gan), torch.randint(CLASSES, [self.gan.batch])
+
+    def real(self, feed):
+        return torch.from_numpy(mirror(feed["real"])), classes(feed, "real")
+
+    def replay(self, feed):
+        z = [(torch.from_numpy(feed[f"noise/{i}"]), classes(feed, i)) for i in range(2)]
+        masks = [iter([torch.from_numpy(mirror(m)) for m in masks]) for masks in common.conv_masks(self.gan, feed)]
+        return self.whole(self.real(feed), z, masks)
 
 
 class Pictures:
@@ -277,4 +347,4 @@ class Pictures:
 
 
 if __name__ == "__main__":
-    common.main({"michelucci-dcgan": DCGAN, "guo-mlp": MLP, "silva-dcgan": Silva}, Pictures, began, {"torch": torch.__version__})
+    common.main({"michelucci-dcgan": DCGAN, "guo-mlp": MLP, "silva-dcgan": Silva, "michelucci-cgan": CGAN}, Pictures, began, {"torch": torch.__version__})
