@@ -37,9 +37,9 @@ type Model struct {
 	Watch record.Watch
 }
 
-// weights are the values of a network's parameters for use: of the generator the
+// Weights are the values of a network's parameters for use: of the generator the
 // running averages, where the recipe keeps some.
-func (m *Model) weights(role arch.Role) map[string]*tensor.Dense {
+func (m *Model) Weights(role arch.Role) map[string]*tensor.Dense {
 	if role != arch.Generator || !m.averaged() {
 		return m.State
 	}
