@@ -2,10 +2,14 @@ package keras
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
-	"slices"
+	"path/filepath"
+	"strings"
+
+	"gorgonia.org/tensor"
 
 	"github.com/gantrain/gantrain/export/onnxpb"
 	"github.com/gantrain/gantrain/runtime"
@@ -27,10 +31,10 @@ type Options struct {
 // Report is what a check has found.
 type Report struct {
 	File      string       `json:"file"`
-	GAN       string       `json:"gan"`
+	GAN       string       `json:"gan,omitempty"`
 	Variant   string       `json:"variant,omitempty"`
-	Network   arch.Role    `json:"network"`
-	Width     string       `json:"width"`
+	Network   arch.Role    `json:"network,omitempty"`
+	Width     string       `json:"width,omitempty"`
 	Producer  string       `json:"producer"`
 	Opset     int64        `json:"opset"`
 	Batch     int          `json:"batch"`
@@ -38,15 +42,18 @@ type Report struct {
 	Tolerance float64      `json:"tolerance"`
 	Notes     []string     `json:"notes,omitempty"`
 	Skipped   []string     `json:"skipped,omitempty"` // checks that could not be made, and why
-	Ways      []string     `json:"ways"`
-	Layers    []LayerCheck `json:"layers"`
-	Departs   string       `json:"departs,omitempty"` // the first layer that does
-	Against   string       `json:"against,omitempty"`
+	Ways      []string     `json:"ways,omitempty"`
+	Layers    []LayerCheck `json:"layers,omitempty"`
+	Departs   string       `json:"departs,omitempty"`  // the first layer that does
 	Tensors   []Tensor     `json:"tensors,omitempty"`  // held against others
 	Expected  []Expected   `json:"expected,omitempty"` // outputs held against Keras' own
 	Holds     bool         `json:"holds"`
 
-	match match
+	// Unknown is why the file is none of ours; then there is nothing else.
+	Unknown *Unknown `json:"unknown,omitempty"`
+
+	matches []match // several where variants share the network
+	weights map[string]*tensor.Dense
 }
 
 // LayerCheck is a layer of ours, or an output, with how it compares.
@@ -55,7 +62,10 @@ type LayerCheck struct {
 	Keras string `json:"keras,omitempty"`
 	Shape []int  `json:"shape"` // of ours, the batch included
 	Pairs []Pair `json:"pairs"`
-	Holds bool   `json:"holds"`
+	// Cells are the differences of all pairs of ways, nil where the layer has no
+	// value in one of them.
+	Cells []*Difference `json:"-"`
+	Holds bool          `json:"holds"`
 }
 
 // Pair is two of the ways in which a layer was evaluated.
@@ -68,6 +78,7 @@ type Pair struct {
 // Tensor is a tensor of the file that was held against another one.
 type Tensor struct {
 	Name  string `json:"name"` // ours
+	From  string `json:"from"` // where the other one was read
 	Keras string `json:"keras"`
 	Shape []int  `json:"shape"`
 	Difference
@@ -84,8 +95,7 @@ type Expected struct {
 }
 
 // Check reads a file that Keras exported, finds out which network it is, and
-// holds it against ours, layer by layer. A file that is none of ours is an
-// [*Unknown].
+// holds it against ours, layer by layer.
 func Check(ctx context.Context, path string, o Options) (*Report, error) {
 	model, err := readModel(path)
 	if err != nil {
@@ -103,11 +113,18 @@ func check(ctx context.Context, path string, model *onnxpb.ModelProto, o Options
 	if err != nil {
 		return nil, err
 	}
-	found, err := identify(n, o.GAN)
+	r := &Report{
+		File: path, Producer: brief(model.ProducerName + " " + strings.TrimSuffix(model.ProducerVersion, " None")), Opset: opset(model),
+		Batch: o.Batch, Seed: o.Seed, Tolerance: o.Tolerance,
+	}
+	r.matches, err = identify(n, o.GAN)
+	if errors.As(err, &r.Unknown) {
+		return r, nil
+	}
 	if err != nil {
 		return nil, err
 	}
-	m := found[0]
+	m := r.matches[0]
 	weights, err := m.transplant()
 	if err != nil {
 		return nil, err
@@ -117,10 +134,15 @@ func check(ctx context.Context, path string, model *onnxpb.ModelProto, o Options
 		return nil, err
 	}
 	maps.Copy(state, weights)
-	r := &Report{
-		File: path, GAN: m.gan.Name, Variant: m.gan.Variant, Network: m.role, Width: m.width(),
-		Producer: brief(model.ProducerName + " " + model.ProducerVersion), Opset: opset(model),
-		Batch: o.Batch, Seed: o.Seed, Tolerance: o.Tolerance, Notes: m.notes(), Holds: true, match: m,
+	r.GAN, r.Variant, r.Network, r.Width = m.gan.Name, m.gan.Variant, m.role, m.width()
+	r.Notes, r.Holds, r.weights = m.notes(), true, weights
+	if o.Against != "" {
+		others, err := readOurs(o.Against, m)
+		if err != nil {
+			return nil, err
+		}
+		r.hold(m, weights, others, filepath.Base(o.Against))
+		maps.Copy(state, others)
 	}
 	ours := &train.Model{GAN: m.whole(), State: state, Seed: o.Seed}
 	s := &subject{graph: model, net: n, match: m, model: ours, batch: o.Batch}
@@ -133,6 +155,11 @@ func check(ctx context.Context, path string, model *onnxpb.ModelProto, o Options
 		return nil, err
 	}
 	r.compare(s, all)
+	if o.Expect != "" {
+		if err := r.expect(ctx, s, weights, o); err != nil {
+			return nil, err
+		}
+	}
 	return r, nil
 }
 
@@ -160,10 +187,11 @@ func (r *Report) compare(s *subject, all [ways]evaluation) {
 			for b := range a {
 				x, y := all[used[a]][i], all[used[b]][i]
 				if x == nil || y == nil {
+					c.Cells = append(c.Cells, nil)
 					continue
 				}
 				d := differ(x, y)
-				c.Pairs = append(c.Pairs, Pair{a, b, d})
+				c.Pairs, c.Cells = append(c.Pairs, Pair{a, b, d}), append(c.Cells, &d)
 				c.Holds = c.Holds && d.Relative <= r.Tolerance
 			}
 		}
@@ -183,5 +211,3 @@ func (c LayerCheck) Worst() float64 {
 	}
 	return worst
 }
-
-var _ = slices.Max[[]int]

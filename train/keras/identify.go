@@ -29,12 +29,12 @@ type pair struct {
 
 // Unknown says that a graph is none of the networks that are known.
 type Unknown struct {
-	Known   []string // what was recognised: a line for each layer of Keras'
-	Nearest string   // the network that it has most in common with
-	Layers  int      // of that network that the graph has too
-	Ours    string   // the layer of ours at which they part
-	Keras   string   // the same in the graph
-	Reason  string
+	Known   []string `json:"known"`   // what was recognised: a line for each layer of Keras'
+	Nearest string   `json:"nearest"` // the network that it has most in common with
+	Layers  int      `json:"layers"`  // of that network that the graph has too
+	Ours    string   `json:"ours"`    // the layer of ours at which they part
+	Keras   string   `json:"keras"`   // the same in the graph
+	Reason  string   `json:"reason"`
 }
 
 func (u *Unknown) Error() string {
