@@ -1,6 +1,9 @@
 package train
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -50,6 +53,22 @@ func (m *Model) Weights(role arch.Role) map[string]*tensor.Dense {
 		}
 	}
 	return out
+}
+
+// Sum is a checksum of the model's weights and statistics, in a few letters.
+func (m *Model) Sum() (string, error) {
+	names, err := parameters(m.GAN)
+	if err != nil {
+		return "", fmt.Errorf("train: %s: %w", m.GAN.Name, err)
+	}
+	sum := sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		fmt.Fprintln(sum, name, names[name])
+		if err := binary.Write(sum, binary.LittleEndian, floats(m.State[name])); err != nil {
+			return "", fmt.Errorf("train: %s: %w", name, err)
+		}
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:6]), nil
 }
 
 // averaged reports whether exports are of running averages.
