@@ -1,0 +1,3 @@
+// Package keras holds this toolkit against Keras: the trainer's steps against
+// recorded ones.
+package keras
