@@ -2,6 +2,7 @@ package keras
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"slices"
@@ -46,13 +47,14 @@ func readOurs(path string, m match) (map[string]*tensor.Dense, error) {
 		return nil, err
 	}
 	out := map[string]*tensor.Dense{}
-	for name, shape := range own {
+	for _, name := range slices.Sorted(maps.Keys(own)) {
 		v, ok := all[name]
+		shape := own[name]
 		switch {
 		case !ok:
 			return nil, fmt.Errorf("%s: holds no %s, which %s of %s has", path, name, m.role, m.gan.Name)
 		case !slices.Equal(v.Shape(), tensor.Shape(shape)):
-			return nil, fmt.Errorf("%s: %s is %v, the network in the file has %v", path, name, v.Shape(), []int(shape))
+			return nil, fmt.Errorf("%s: %s is %v, the network in the file has %v", path, name, []int(v.Shape()), []int(shape))
 		}
 		out[name] = v
 	}

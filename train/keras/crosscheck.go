@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"math"
 	"path/filepath"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/gantrain/gantrain/export/onnxpb"
+	"github.com/gantrain/gantrain/export/pass"
 	"github.com/gantrain/gantrain/runtime"
 	"github.com/gantrain/gantrain/train"
 	"github.com/gantrain/gantrain/train/arch"
@@ -109,6 +109,7 @@ func Check(ctx context.Context, path string, o Options) (*Report, error) {
 }
 
 func check(ctx context.Context, path string, model *onnxpb.ModelProto, o Options) (*Report, error) {
+	pass.Prune(model) // so that a runtime sees no more than is read here
 	n, err := walk(model.Graph)
 	if err != nil {
 		return nil, err
@@ -129,11 +130,7 @@ func check(ctx context.Context, path string, model *onnxpb.ModelProto, o Options
 	if err != nil {
 		return nil, err
 	}
-	state, err := train.NewState(m.whole(), o.Seed)
-	if err != nil {
-		return nil, err
-	}
-	maps.Copy(state, weights)
+	state := weights
 	r.GAN, r.Variant, r.Network, r.Width = m.gan.Name, m.gan.Variant, m.role, m.width()
 	r.Notes, r.Holds, r.weights = m.notes(), true, weights
 	if o.Against != "" {
@@ -142,7 +139,7 @@ func check(ctx context.Context, path string, model *onnxpb.ModelProto, o Options
 			return nil, err
 		}
 		r.hold(m, weights, others, filepath.Base(o.Against))
-		maps.Copy(state, others)
+		state = others
 	}
 	ours := &train.Model{GAN: m.whole(), State: state, Seed: o.Seed}
 	s := &subject{graph: model, net: n, match: m, model: ours, batch: o.Batch}

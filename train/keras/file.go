@@ -13,6 +13,9 @@ import (
 	"github.com/gantrain/gantrain/export/onnxpb"
 )
 
+// maxParts is many times what the largest of the networks has.
+const maxParts = 1 << 12
+
 // maxModel is the largest message that protobuf, and so an ONNX file, can be.
 const maxModel = 2<<30 - 1
 
@@ -35,7 +38,8 @@ func readModel(path string) (*onnxpb.ModelProto, error) {
 // folder, or below it.
 func parseModel(b []byte, folder *os.Root) (*onnxpb.ModelProto, error) {
 	m := new(onnxpb.ModelProto)
-	if err := proto.Unmarshal(b, m); err != nil {
+	// What is not known here is not passed on to a runtime either.
+	if err := (proto.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(b, m); err != nil {
 		return nil, fmt.Errorf("not an ONNX model, or a damaged one: %s", brief(err.Error()))
 	}
 	if m.IrVersion <= 0 || m.Graph == nil {
@@ -43,6 +47,9 @@ func parseModel(b []byte, folder *os.Root) (*onnxpb.ModelProto, error) {
 	}
 	if len(m.Functions) > 0 {
 		return nil, errors.New("holds functions of its own, which no export of Keras' has")
+	}
+	if g := m.Graph; max(len(g.Node), len(g.Initializer), len(g.Input), len(g.Output)) > maxParts {
+		return nil, fmt.Errorf("holds more than %d nodes or tensors, which no export of Keras' does", maxParts)
 	}
 	left := int64(maxModel)
 	for _, t := range m.Graph.Initializer {

@@ -108,26 +108,51 @@ func identify(n *network, gan string) ([]match, error) {
 	}
 	var found []match
 	var nearest *Unknown
+	closest := -1.0
 	for _, c := range all {
 		m, unknown, err := c.match(n)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", c, err)
 		}
-		switch {
-		case unknown == nil:
+		if unknown == nil {
 			found = append(found, m)
-		case nearest == nil || unknown.Layers > nearest.Layers:
-			nearest = unknown
+		} else if like := c.likeness(n) + float64(unknown.Layers)/1000; like > closest {
+			nearest, closest = unknown, like
 		}
 	}
 	if len(found) > 0 {
 		return found, nil
 	}
 	nearest.Known = describeAll(n.layers, "")
-	if n.stop != nil && len(n.layers) == 0 {
-		nearest.Nearest, nearest.Reason = "", n.stop.Error()
-	}
 	return nil, nearest
+}
+
+// likeness is how much a network has in common with a graph: the share of the
+// layers that both have in this order, and 1 more where their inputs agree.
+func (c candidate) likeness(n *network) float64 {
+	rows, err := c.net().Rows()
+	if err != nil {
+		return 0
+	}
+	rows = slices.DeleteFunc(rows, func(r arch.Row) bool { return r.Layer.Kind() == arch.Dropout{}.Kind() })
+	// The longest common subsequence of kinds.
+	best := make([][]int, len(rows)+1)
+	for i := range best {
+		best[i] = make([]int, len(n.layers)+1)
+	}
+	for i, r := range rows {
+		for k, l := range n.layers {
+			best[i+1][k+1] = max(best[i][k+1], best[i+1][k])
+			if r.Layer.Kind() == l.Kind() {
+				best[i+1][k+1] = max(best[i+1][k+1], best[i][k]+1)
+			}
+		}
+	}
+	like := 2 * float64(best[len(rows)][len(n.layers)]) / float64(len(rows)+len(n.layers))
+	if fitsInputs(c.net(), n) == "" {
+		like++
+	}
+	return like
 }
 
 // matcher compares a network of ours with a graph, layer by layer.
@@ -156,6 +181,8 @@ func (c candidate) match(n *network) (match, *Unknown, error) {
 		m.part("the end", n.stop.node, n.stop.err.Error())
 	case len(n.outputs) > 2 || len(n.outputs) == 2 && !net.Logit:
 		m.part("the end", n.outputs[1].name, fmt.Sprintf("%d outputs", len(n.outputs)))
+	default:
+		m.outputs(n.outputs)
 	}
 	if m.unknown != nil {
 		m.unknown.Nearest = c.String()
@@ -169,6 +196,15 @@ func (c candidate) match(n *network) (match, *Unknown, error) {
 	}
 	out.pairs = widened(m.pairs, rows)
 	return out, nil, nil
+}
+
+// outputs checks that pictures come out as Keras lays them out.
+func (m *matcher) outputs(all []output) {
+	for _, o := range all {
+		if strings.Contains(o.axes, "C") && wide(o.axes, o.dims) != wide("HWC", o.inOrder("HWC")) {
+			m.part("the output", o.name, fmt.Sprintf("a picture laid out as %s, want H, W, C", spread(o.axes)))
+		}
+	}
 }
 
 // widened gives pairs the rows of the same layers at another width.
@@ -260,8 +296,8 @@ func (m *matcher) stack(rows []arch.Row, layers []*layer, halt *stop) (arch.Laye
 			continue
 		}
 		layers = layers[1:]
-		ours, reason := fit(r.Layer, l.Layer, i < last)
-		if l.fault != "" {
+		ours, reason := sized(r.Layer, l.Layer, i < last)
+		if reason == "" {
 			reason = l.fault
 		}
 		if reason != "" {
@@ -297,14 +333,13 @@ func implied(rows []arch.Row, i int) bool {
 	return false
 }
 
-// absorbs reports whether the layer before is one that the TensorFlow route
-// merges a BatchNorm into.
+// absorbs reports whether a BatchNorm was merged into the layer before.
 func (m *matcher) absorbs() bool {
 	if len(m.pairs) == 0 {
 		return false
 	}
-	before := m.pairs[len(m.pairs)-1]
-	return before.layer != nil && before.layer.Kind() == arch.Conv2D{}.Kind()
+	before := m.pairs[len(m.pairs)-1].layer
+	return before != nil && before.absorbed != ""
 }
 
 // lastWeighted is the last layer of a stack that has weights: what it puts out
@@ -320,9 +355,9 @@ func lastWeighted(rows []arch.Row) int {
 	return last
 }
 
-// fit gives our layer the width of Keras', or says why it is another one. Widths
+// sized gives our layer the width of Keras', or says why it is another one. Widths
 // are fixed where free is false.
-func fit(ours, keras arch.Layer, free bool) (arch.Layer, string) {
+func sized(ours, keras arch.Layer, free bool) (arch.Layer, string) {
 	same := func(want, got int, what string) string {
 		if want != got {
 			return fmt.Sprintf("%s %d, want %d", what, got, want)
@@ -437,23 +472,26 @@ func (m match) width() string {
 
 func (m match) published() arch.Network { return candidate{m.gan, m.role}.net() }
 
-// divisor is what all hidden widths are divided by, 0 where there is no such
-// number.
+// divisor is what all hidden widths are divided by, rounded down, with as few
+// remainders as can be; 0 where there is no such number.
 func (m match) divisor() int {
 	var full, got []int
 	collect(m.published().Layers, &full)
 	collect(m.net.Layers, &got)
+	best, exact := 0, -1
 	for d := 1; d <= slices.Max(full); d++ {
-		divided := make([]int, len(full))
+		divided, whole := make([]int, len(full)), 0
 		for i, w := range full {
 			divided[i] = w / d
+			if w%d == 0 {
+				whole++
+			}
 		}
-		collected := divided
-		if slices.Equal(collected, got) {
-			return d
+		if slices.Equal(divided, got) && whole > exact {
+			best, exact = d, whole
 		}
 	}
-	return 0
+	return best
 }
 
 // collect lists the hidden widths of a network. What becomes a picture counts by

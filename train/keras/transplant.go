@@ -107,8 +107,9 @@ func (m match) notes() (notes []string) {
 	for i, p := range m.pairs {
 		switch {
 		case p.merged:
-			notes = append(notes, fmt.Sprintf("%s is merged into %s, if there ever was one: the file can't tell",
-				nn.LayerName(m.role, p.row.Name), m.pairs[i-1].layer.name))
+			before := m.pairs[i-1].layer
+			notes = append(notes, fmt.Sprintf("%s (%s) is merged into %s: scales, shifts, kernel and statistics can't be told apart, and are taken so that they compute the same",
+				nn.LayerName(m.role, p.row.Name), before.absorbed, before.name))
 		case p.layer != nil && p.layer.weights["scale"] != nil:
 			folded = append(folded, nn.LayerName(m.role, p.row.Name))
 		}

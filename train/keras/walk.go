@@ -22,8 +22,10 @@ type layer struct {
 	// BatchNorm that was folded.
 	weights map[string]*constant
 	value   stored // what the layer puts out
-	before  *layer // nil at an input of the network
-	label   *layer // of a condition: the last of the layers that the label goes through
+	// absorbed names the BatchNorm that was merged into a convolution.
+	absorbed string
+	before   *layer // nil at an input of the network
+	label    *layer // of a condition: the last of the layers that the label goes through
 }
 
 // stored says where an inner value of a graph is to be found, and which of its
@@ -279,6 +281,9 @@ func (r *reader) onActivations(n *onnxpb.NodeProto, acts []*activation, constant
 		if len(constants) < count {
 			return errors.New("lacks an input that is constant")
 		}
+		if r.values[n.Input[0]].act == nil && n.OpType != "Add" && n.OpType != "Mul" {
+			return errors.New("has a constant for its first input")
+		}
 		return nil
 	}
 	made := func(a *activation, err error) (value, error) { return value{act: a}, err }
@@ -420,7 +425,7 @@ func (a *activation) reshape(n *onnxpb.NodeProto, out string, dims []int) (*acti
 	case picture && len(dims) == 1:
 		y := a.then(n, out, arch.Flatten{})
 		if order := wide(a.axes, a.dims); order != wide("HWC", a.inOrder("HWC")) {
-			y.layer.fault = fmt.Sprintf("flattens in the order %s, Keras in the order H, W, C", strings.Join(strings.Split(a.axes, ""), ", "))
+			y.layer.fault = fmt.Sprintf("flattens in the order %s, Keras in the order H, W, C", spread(a.axes))
 		}
 		y.layer.value.axes, y.layer.value.dims = "F", dims
 		y.stored = y.layer.value
@@ -433,6 +438,9 @@ func (a *activation) reshape(n *onnxpb.NodeProto, out string, dims []int) (*acti
 	}
 	return nil, fmt.Errorf("makes %v of %v an example", dims, a.dims)
 }
+
+// spread lists axes by name: "H, W, C".
+func spread(axes string) string { return strings.Join(strings.Split(axes, ""), ", ") }
 
 // relabel says which axis is which once only axes of size 1 have moved.
 func (a *activation) relabel(dims []int) (string, bool) {
@@ -615,7 +623,10 @@ func (a *activation) convolution(n *onnxpb.NodeProto, out string, constants []*c
 		y.layer.fault = fmt.Sprintf("pads %v, want %v for 'same'", pads(g.Geometry), pads(want))
 	}
 	if axes := wide(a.axes, a.dims); axes != wide("CHW", a.inOrder("CHW")) {
-		y.layer.fault = fmt.Sprintf("takes a picture laid out as %s, want C, H, W", strings.Join(strings.Split(a.axes, ""), ", "))
+		y.layer.fault = fmt.Sprintf("takes a picture laid out as %s, want C, H, W", spread(a.axes))
+	}
+	if name, ok := mergedName(n); ok {
+		y.layer.name, y.layer.absorbed = name, y.layer.name
 	}
 	rule := fromConv
 	if turned {
@@ -633,6 +644,17 @@ func (a *activation) convolution(n *onnxpb.NodeProto, out string, constants []*c
 		y.layer.weights["bias"] = bias
 	}
 	return y, nil
+}
+
+// mergedName tells a convolution that a BatchNorm was merged into: the
+// TensorFlow route gives the node the BatchNorm's name and the kernel that of the
+// convolution, "MODEL/conv2d_1/convolution/merged_input:0".
+func mergedName(n *onnxpb.NodeProto) (layer string, ok bool) {
+	kernel := strings.Split(n.Input[1], "/")
+	if len(kernel) < 3 || !strings.HasPrefix(kernel[len(kernel)-1], "merged_input") {
+		return "", false
+	}
+	return brief(kernel[1]), true
 }
 
 // geometry is that of a convolution in a graph.
