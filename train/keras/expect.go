@@ -3,8 +3,10 @@ package keras
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -96,7 +98,7 @@ func (r *recording) listed() (listing, error) {
 		for _, path := range files {
 			text, err := readSome(path, maxListing)
 			if err != nil {
-				return listing{}, err
+				return listing{}, fmt.Errorf("%s: %w", path, err)
 			}
 			var all struct {
 				Files []listing `json:"files"`
@@ -114,21 +116,34 @@ func (r *recording) listed() (listing, error) {
 	return listing{}, nil
 }
 
-// readSome reads a file of at most so many bytes.
+// readSome reads a file of at most so many bytes. Its errors leave the path to
+// the caller.
 func readSome(path string, most int64) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, err
+		return nil, reason(err)
 	}
 	if !info.Mode().IsRegular() || info.Size() > most {
-		return nil, fmt.Errorf("%s: want a regular file of at most %d bytes", path, most)
+		return nil, fmt.Errorf("want a regular file of at most %d bytes", most)
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, reason(err)
 	}
 	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, most))
+	b := make([]byte, info.Size())
+	if _, err := io.ReadFull(f, b); err != nil {
+		return nil, reason(err)
+	}
+	return b, nil
+}
+
+// reason drops the path from an error that will be given it anyway.
+func reason(err error) error {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		return p.Err
+	}
+	return err
 }
 
 // choose finds the file of an input or output: the listed one, the only one of
@@ -165,7 +180,7 @@ const maxArrayFile = 1 << 30 // bytes
 func readArray(path string) (array, error) {
 	b, err := readSome(path, maxArrayFile)
 	if err != nil {
-		return array{}, err
+		return array{}, fmt.Errorf("%s: %w", path, err)
 	}
 	a, err := parseArray(b)
 	if err != nil {

@@ -24,7 +24,7 @@ const maxModel = 2<<30 - 1
 func readModel(path string) (*onnxpb.ModelProto, error) {
 	folder, err := os.OpenRoot(filepath.Dir(path))
 	if err != nil {
-		return nil, errors.Unwrap(err) // the path is told
+		return nil, reason(err)
 	}
 	defer folder.Close()
 	b, err := readSome(path, maxModel)
