@@ -3,10 +3,10 @@ inputs and with what Keras itself makes of them.
 
     python export.py FOLDER
 
-writes FOLDER/models/GAN/G.onnx and D.onnx, G.in.*.npy and G.out.*.npy beside
-them, and FOLDER/models.json, which says in which order. Weights, biases and
+writes FOLDER/models/GAN/G.onnx and D.onnx, G.in.*.npy, G.out.*.npy and
+G.weights.npz beside them, and FOLDER/models.json, which says in which order. Weights, biases and
 statistics of batch normalisation are moved away from their starts: what is left
-at zero or one would hide a mistake. The same seed makes the same numbers.
+at zero or one would hide a mistake (--fresh leaves it there). The same seed makes the same numbers.
 Packages: requirements-tf.txt, or requirements-jax.txt with --backend jax, beside
 this file.
 """
@@ -22,6 +22,7 @@ parser.add_argument("--gan", action="append", help="export this GAN alone; may b
 parser.add_argument("--backend", choices=["tensorflow", "jax"], default="tensorflow")
 parser.add_argument("--divisor", type=int, default=1, help="narrow the hidden layers (default: full width)")
 parser.add_argument("--opset", type=int, help="ask Keras for this opset (default: Keras' own)")
+parser.add_argument("--fresh", action="store_true", help="leave everything at its start, of which Keras exports only what is not zero")
 parser.add_argument("--seed", type=int, default=7)
 parser.add_argument("--batch", type=int, default=5)
 args = parser.parse_args()
@@ -51,11 +52,14 @@ def inputs(model, rng):
 def export(gan, net, model, rng):
     folder = args.folder / "models" / gan
     folder.mkdir(parents=True, exist_ok=True)
-    networks.perturb(model, rng)
+    if not args.fresh:
+        networks.perturb(model, rng)
     given = list(inputs(model, rng))
     made = model([value for _, value in given] if len(given) > 1 else given[0][1], training=False)
     made = [np.asarray(x) for x in (made if isinstance(made, (list, tuple)) else [made])]
     outputs = list(zip(["probability", "logit"] if len(made) == 2 else ["out"], made))
+    np.savez(folder / f"{net}.weights.npz", **{f"{layer.name}.{weight.name}": np.asarray(weight)
+                                               for layer in model.layers for weight in layer.weights})
     options = {"opset_version": args.opset} if args.opset else {}
     model.export(folder / f"{net}.onnx", format="onnx", verbose=False, **options)
     graph = onnx.load(folder / f"{net}.onnx", load_external_data=False).graph
