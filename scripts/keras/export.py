@@ -36,18 +36,6 @@ import onnx
 import networks
 
 
-def perturb(model, rng):
-    """Moves what starts at zero or one, as training would."""
-    for layer in model.layers:
-        for weight in layer.weights:
-            shape = tuple(weight.shape)
-            match weight.name:
-                case "bias" | "beta" | "moving_mean":
-                    weight.assign(rng.normal(0, 0.1, shape).astype("f"))
-                case "gamma" | "moving_variance":
-                    weight.assign(rng.uniform(0.5, 1.5, shape).astype("f"))
-
-
 def inputs(model, rng):
     """Pictures, latent vectors, points or labels, by the shape of an input."""
     for tensor in model.inputs:
@@ -65,7 +53,7 @@ def export(gan, net, model, rng):
     folder = args.folder / "models" / gan
     folder.mkdir(parents=True, exist_ok=True)
     if not args.fresh:
-        perturb(model, rng)
+        networks.perturb(model, rng)
     given = list(inputs(model, rng))
     made = model([value for _, value in given] if len(given) > 1 else given[0][1], training=False)
     made = [np.asarray(x) for x in (made if isinstance(made, (list, tuple)) else [made])]

@@ -16,6 +16,18 @@ def build(gan, net, divisor=1, **options):
     return NETWORKS[gan]["GD".index(net)](lambda width: width // divisor, **options)
 
 
+def perturb(model, rng):
+    """Moves what starts at zero or one, and would hide a mistake there."""
+    for layer in model.layers:
+        for weight in layer.weights:
+            shape = tuple(weight.shape)
+            match weight.name:
+                case "bias" | "beta" | "moving_mean":
+                    weight.assign(rng.normal(0, 0.1, shape).astype("f"))
+                case "gamma" | "moving_variance":
+                    weight.assign(rng.uniform(0.5, 1.5, shape).astype("f"))
+
+
 def leaky(slope):
     return LeakyReLU(negative_slope=slope)
 

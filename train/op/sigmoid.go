@@ -18,7 +18,7 @@ type sigmoidGrad struct{ elementwise }
 // probability is the sigmoid that a loss of log(1 - y) is taken of. ONNX: Neg,
 // Exp, Add, Reciprocal. The Sigmoid of ONNX Runtime's CPU provider is off by
 // 1e-7 and more near y = 1, where 1 - y has as little: that has moved a loss by
-// 3e-4.
+// 1e-3.
 type probability struct{ sigmoid }
 
 var (
