@@ -334,6 +334,15 @@ func (c *constant) taken(axis int, places []int64, dims []int) *constant {
 	return out
 }
 
+// reversed runs an axis backwards.
+func (c *constant) reversed(axis int) *constant {
+	places := make([]int64, c.dims[axis])
+	for i := range places {
+		places[i] = int64(len(places) - 1 - i)
+	}
+	return c.taken(axis, places, []int{len(places)})
+}
+
 // axisOf reads an axis, which may count from the end.
 func axisOf(axis int64, rank int) (int, error) {
 	if axis < 0 {

@@ -120,7 +120,8 @@ func places(s stored, ours, picture arch.Shape) []int {
 		}
 		return permuted(s.dims, perm)
 	case !ours.Picture() && picture != nil:
-		return permuted([]int{picture[1], picture[2], picture[0]}, []int{2, 0, 1})
+		l := features(picture.Size(), picture)
+		return permuted(l.axes, l.order)
 	}
 	return nil
 }
@@ -128,6 +129,13 @@ func places(s stored, ours, picture arch.Shape) []int {
 // evaluation has the values of the probes, [batch, ...] in our layout, nil where
 // there is none.
 type evaluation [][]float32
+
+func (e evaluation) at(probe int) []float32 {
+	if e == nil {
+		return nil
+	}
+	return e[probe]
+}
 
 // subject is what is evaluated.
 type subject struct {
@@ -143,12 +151,12 @@ type subject struct {
 // evaluate runs Keras' network and ours.
 func (s *subject) evaluate(ctx context.Context, o runtime.Options) ([ways]evaluation, error) {
 	var out [ways]evaluation
-	for w, run := range map[way]func(context.Context, runtime.Options) (evaluation, error){
-		kerasORT: s.kerasORT, oursORT: s.oursORT, oursGorgonia: s.oursGorgonia,
+	for w, run := range [ways]func(context.Context, runtime.Options) (evaluation, error){
+		kerasORT: s.kerasORT, oursORT: s.oursORT, oursGorgonia: s.oursGorgonia, kerasGorgonia: s.kerasGorgonia,
 	} {
 		var err error
 		if out[w], err = run(ctx, o); err != nil {
-			return out, fmt.Errorf("%s: %w", w, err)
+			return out, fmt.Errorf("%s: %w", way(w), err)
 		}
 	}
 	return out, nil
@@ -244,6 +252,11 @@ func (s *subject) kerasORT(ctx context.Context, o runtime.Options) (evaluation, 
 		return nil, err
 	}
 	return s.kerasValues(values)
+}
+
+// kerasGorgonia waits for a reader of ONNX files that builds Gorgonia graphs.
+func (s *subject) kerasGorgonia(context.Context, runtime.Options) (evaluation, error) {
+	return nil, nil
 }
 
 // runWith runs a model that gives some of its inner values as well.

@@ -45,15 +45,6 @@ func change(t *testing.T, m *onnxpb.ModelProto, part string, by func(c *constant
 	t.Fatalf("no tensor %s", part)
 }
 
-// reversed is an array with an axis backwards.
-func reversed(c *constant, axis int) *constant {
-	places := make([]int64, c.dims[axis])
-	for i := range places {
-		places[i] = int64(len(places) - 1 - i)
-	}
-	return c.taken(axis, places, []int{len(places)})
-}
-
 // Values that differ are found by weights of ours and by what Keras itself
 // computed, and the tensor is named.
 func TestValuesThatDiffer(t *testing.T) {
@@ -88,7 +79,7 @@ func TestValuesThatDiffer(t *testing.T) {
 		{
 			"a kernel flipped", generator, []string{"generator/deconv1/weight"},
 			func(t *testing.T, m *onnxpb.ModelProto) {
-				change(t, m, "conv2d_transpose_1/conv_transpose", func(c *constant) *constant { return reversed(reversed(c, 2), 3) })
+				change(t, m, "conv2d_transpose_1/conv_transpose", func(c *constant) *constant { return c.reversed(2).reversed(3) })
 			},
 		},
 		{

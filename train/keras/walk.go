@@ -628,11 +628,7 @@ func (a *activation) convolution(n *onnxpb.NodeProto, out string, constants []*c
 	if name, ok := mergedName(n); ok {
 		y.layer.name, y.layer.absorbed = name, y.layer.name
 	}
-	rule := fromConv
-	if turned {
-		rule = fromTurnedConv
-	}
-	y.layer.weights["kernel"] = rule.apply(w)
+	y.layer.weights["kernel"] = fromGraph(w, turned)
 	y.layer.value.axes, y.layer.value.dims = "CHW", append([]int{filters}, dims...)
 	y.stored = y.layer.value
 	if len(constants) > 1 {
