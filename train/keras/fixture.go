@@ -236,14 +236,14 @@ type fitter struct {
 	names   map[string]string
 }
 
-// kernel is the shape of a layer's kernel, which has so many axes.
-func (f fitter) kernel(layer, kind string, axes int) ([]int, error) {
-	name := fmt.Sprintf("%s.%s.%s", f.letter, f.names[layer], kind)
+// width is the size of an axis of a layer's kernel, which has so many axes.
+func (f fitter) width(layer, kernel string, axes, axis int) (int, error) {
+	name := fmt.Sprintf("%s.%s.%s", f.letter, f.names[layer], kernel)
 	shape := f.tensors[name]
 	if len(shape) != axes {
-		return nil, fmt.Errorf("tensor %s has shape %v, want %d axes", name, shape, axes)
+		return 0, fmt.Errorf("tensor %s has shape %v, want %d axes", name, shape, axes)
 	}
-	return shape, nil
+	return shape[axis], nil
 }
 
 // fit rebuilds layers that are fed with examples of a shape.
@@ -251,28 +251,19 @@ func (f fitter) fit(rows []arch.Row, in arch.Shape) (arch.Layers, error) {
 	var layers arch.Layers
 	for _, r := range rows {
 		layer := r.Layer
-		var k []int
 		var err error
 		switch l := layer.(type) {
 		case arch.Dense:
-			if k, err = f.kernel(r.Name, "kernel", 2); err == nil {
-				l.Units = k[1]
-			}
+			l.Units, err = f.width(r.Name, "kernel", 2, 1)
 			layer = l
 		case arch.Conv2D:
-			if k, err = f.kernel(r.Name, "kernel", 4); err == nil {
-				l.Filters = k[3]
-			}
+			l.Filters, err = f.width(r.Name, "kernel", 4, 3)
 			layer = l
 		case arch.ConvTranspose2D:
-			if k, err = f.kernel(r.Name, "kernel", 4); err == nil {
-				l.Filters = k[2]
-			}
+			l.Filters, err = f.width(r.Name, "kernel", 4, 2)
 			layer = l
 		case arch.Embedding:
-			if k, err = f.kernel(r.Name, "embeddings", 2); err == nil {
-				l.Size = k[1]
-			}
+			l.Size, err = f.width(r.Name, "embeddings", 2, 1)
 			layer = l
 		case arch.Reshape:
 			if pixels := l.Shape[1:].Size(); l.Shape.Picture() && in.Size()%pixels == 0 {

@@ -126,8 +126,7 @@ var kerasParams = map[string]string{
 // through are made first.
 func layerNames(rows []arch.Row) map[string]string {
 	names, count := map[string]string{}, map[string]int{}
-	var name func(rows []arch.Row)
-	name = func(rows []arch.Row) {
+	name := func(rows []arch.Row) {
 		for _, r := range rows {
 			base, ok := kerasKinds[r.Layer.Kind()]
 			if !ok {
