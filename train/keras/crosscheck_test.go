@@ -124,6 +124,45 @@ func TestVariants(t *testing.T) {
 	}
 }
 
+// grey makes a network for pictures of three channels one of one channel: it
+// keeps the first along an axis of tensors.
+func grey(t *testing.T, m *onnxpb.ModelProto, port *onnxpb.ValueInfoProto, axes map[string]int) {
+	t.Helper()
+	for part, axis := range axes {
+		for _, p := range m.Graph.Initializer {
+			if !strings.Contains(p.Name, part) {
+				continue
+			}
+			c, err := tensorConstant(p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c = c.taken(axis, []int64{0}, []int{1})
+			p.Dims, p.RawData = nil, make([]byte, 4*c.size())
+			for _, d := range c.dims {
+				p.Dims = append(p.Dims, int64(d))
+			}
+			for i, v := range c.floats {
+				set(t, p, i, v)
+			}
+		}
+	}
+	port.Type.GetTensorType().Shape.Dim[3].Value = &onnxpb.TensorShapeProto_Dimension_DimValue{DimValue: 1}
+}
+
+// Silva's networks for MNIST are those of the variant.
+func TestVariantOfOneChannel(t *testing.T) {
+	g, d := load(t, "tf/models/silva-dcgan/G.onnx"), load(t, "tf/models/silva-dcgan/D.onnx")
+	grey(t, g, g.Graph.Output[0], map[string]int{"conv2d_transpose_2_1/conv_transpose/": 1, "conv2d_transpose_2_1/Squeeze": 0})
+	grey(t, d, d.Graph.Input[0], map[string]int{"conv2d_1/convolution/": 1})
+	for name, m := range map[string]*onnxpb.ModelProto{"G.onnx": g, "D.onnx": d} {
+		r := checkModel(t, m, name, usual)
+		if r.Unknown != nil || r.GAN != "silva-dcgan" || r.Variant != "mnist" || !r.Holds {
+			t.Errorf("%s is of %s %q: %s", name, r.GAN, r.Variant, r.Verdict())
+		}
+	}
+}
+
 // The weights go on from a checkpoint as they came from the files.
 func TestModelKeepsTheWeights(t *testing.T) {
 	for _, route := range []string{"tf", "jax"} {

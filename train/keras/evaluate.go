@@ -113,7 +113,7 @@ func (m match) outputs() []string {
 // features that are one.
 func places(s stored, ours, picture arch.Shape) []int {
 	switch {
-	case ours.Picture() && strings.Contains(s.axes, "C"):
+	case ours.Picture() && len(s.axes) == 3:
 		var perm []int
 		for _, axis := range "CHW" {
 			perm = append(perm, strings.IndexRune(s.axes, axis))

@@ -32,7 +32,12 @@ func (c candidate) match(n *network) (match, *Unknown, error) {
 	}
 	m := &matcher{role: c.role}
 	if reason := fitsInputs(net, n); reason != "" {
-		return match{}, &Unknown{Nearest: c.String(), Ours: string(c.role) + "'s input", Keras: n.inputs[0].name, Reason: reason}, nil
+		var names []string
+		for _, in := range n.inputs {
+			names = append(names, brief(in.name))
+		}
+		u := &Unknown{Nearest: c.String(), Ours: fmt.Sprintf("the %s's input", c.role), Keras: strings.Join(names, ", "), Reason: reason}
+		return match{}, u, nil
 	}
 	layers, rest := m.stack(rows, n.layers, n.stop)
 	switch {
