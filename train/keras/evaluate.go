@@ -148,9 +148,20 @@ type subject struct {
 	inputs []*tensor.Dense // ours
 }
 
+// maxValues bounds what the layers put out together, in each of the ways: a
+// gibibyte.
+const maxValues = 1 << 28
+
 // evaluate runs Keras' network and ours.
 func (s *subject) evaluate(ctx context.Context, o runtime.Options) ([ways]evaluation, error) {
 	var out [ways]evaluation
+	each := 0
+	for _, p := range s.probes {
+		each += p.shape.Size()
+	}
+	if s.batch > maxValues/each {
+		return out, fmt.Errorf("the layers of %d examples put out %d values, want at most %d", s.batch, s.batch*each, maxValues)
+	}
 	for w, run := range [ways]func(context.Context, runtime.Options) (evaluation, error){
 		kerasORT: s.kerasORT, oursORT: s.oursORT, oursGorgonia: s.oursGorgonia, kerasGorgonia: s.kerasGorgonia,
 	} {
