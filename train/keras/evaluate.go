@@ -385,7 +385,8 @@ type Difference struct {
 	At       int     `json:"at"` // where it is largest
 }
 
-// MaxFloat stands for a difference from what is no number, which JSON has not.
+// differ compares two arrays of one length. What is no number differs by the
+// largest float: JSON has no infinity.
 func differ(a, b []float32) Difference {
 	d := Difference{}
 	largest := 1.0
