@@ -251,3 +251,20 @@ func TestModelRefuses(t *testing.T) {
 		t.Error("the model was emptied")
 	}
 }
+
+// Labels may be integers; int32 ones have a Cast less.
+func TestLabelTypes(t *testing.T) {
+	for name, change := range map[string]func(m *onnxpb.ModelProto){
+		"int32": func(m *onnxpb.ModelProto) {
+			m.Graph.Input[1].Type.GetTensorType().ElemType = int32(onnxpb.TensorProto_INT32)
+			drop(m, nth(t, m, "Cast", 0))
+		},
+		"int64": func(m *onnxpb.ModelProto) { m.Graph.Input[1].Type.GetTensorType().ElemType = int32(onnxpb.TensorProto_INT64) },
+	} {
+		m := load(t, "tf/models/michelucci-cgan/D.onnx")
+		change(m)
+		if r := checkModel(t, m, "D.onnx", usual); !r.Holds {
+			t.Errorf("%s: %s", name, r.Verdict())
+		}
+	}
+}
