@@ -259,7 +259,9 @@ func TestLabelTypes(t *testing.T) {
 			m.Graph.Input[1].Type.GetTensorType().ElemType = int32(onnxpb.TensorProto_INT32)
 			drop(m, nth(t, m, "Cast", 0))
 		},
-		"int64": func(m *onnxpb.ModelProto) { m.Graph.Input[1].Type.GetTensorType().ElemType = int32(onnxpb.TensorProto_INT64) },
+		"int64": func(m *onnxpb.ModelProto) {
+			m.Graph.Input[1].Type.GetTensorType().ElemType = int32(onnxpb.TensorProto_INT64)
+		},
 	} {
 		m := load(t, "tf/models/michelucci-cgan/D.onnx")
 		change(m)
