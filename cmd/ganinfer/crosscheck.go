@@ -160,10 +160,10 @@ func printReport(w io.Writer, r *keras.Report) {
 	fmt.Fprintf(w, "batch %d, seed %d: the largest |a-b|, and divided by the larger of 1 and the largest |b|, which is held against %g\n",
 		r.Batch, r.Seed, r.Tolerance)
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(table, "layer\tin the file\tshape\t%s\tverdict\n", strings.Join(r.PairNames(), "\t"))
+	fmt.Fprintf(table, "layer\tin the file\tshape\t%s\tverdict\n", strings.Join(r.Pairs, "\t"))
 	for _, l := range r.Layers {
 		fmt.Fprintf(table, "%s\t%s\t%v\t", l.Ours, l.Keras, l.Shape)
-		for _, d := range l.Cells {
+		for _, d := range l.Pairs {
 			if d == nil {
 				fmt.Fprint(table, "-\t")
 				continue

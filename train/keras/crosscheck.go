@@ -43,6 +43,7 @@ type Report struct {
 	Notes     []string     `json:"notes,omitempty"`
 	Skipped   []string     `json:"skipped,omitempty"` // checks that could not be made, and why
 	Ways      []string     `json:"ways,omitempty"`
+	Pairs     []string     `json:"pairs,omitempty"` // of ways, which are called A, B, C and D: "A-B"
 	Layers    []LayerCheck `json:"layers,omitempty"`
 	Departs   string       `json:"departs,omitempty"`  // the first layer that does
 	Tensors   []Tensor     `json:"tensors,omitempty"`  // held against others
@@ -61,18 +62,10 @@ type LayerCheck struct {
 	Ours  string `json:"ours"`
 	Keras string `json:"keras,omitempty"`
 	Shape []int  `json:"shape"` // of ours, the batch included
-	Pairs []Pair `json:"pairs"`
-	// Cells are the differences of all pairs of ways, nil where the layer has no
-	// value in one of them.
-	Cells []*Difference `json:"-"`
+	// Pairs are the differences, in the order of Report.Pairs; nil where the layer
+	// has no value in one of the two ways.
+	Pairs []*Difference `json:"pairs"`
 	Holds bool          `json:"holds"`
-}
-
-// Pair is two of the ways in which a layer was evaluated.
-type Pair struct {
-	A int `json:"a"` // of Report.Ways
-	B int `json:"b"`
-	Difference
 }
 
 // Tensor is a tensor of the file that was held against another one.
@@ -171,26 +164,26 @@ func opset(m *onnxpb.ModelProto) int64 {
 
 // compare fills in the table of layers.
 func (r *Report) compare(s *subject, all [ways]evaluation) {
-	var used []way
+	type pair struct{ a, b way }
+	var pairs []pair
 	for w := range ways {
-		if all[w] != nil {
-			used = append(used, w)
-			r.Ways = append(r.Ways, w.String())
+		r.Ways = append(r.Ways, w.String())
+		for b := w + 1; b < ways; b++ {
+			pairs = append(pairs, pair{w, b})
+			r.Pairs = append(r.Pairs, fmt.Sprintf("%c-%c", 'A'+w, 'A'+b))
 		}
 	}
 	for i, p := range s.probes {
 		c := LayerCheck{Ours: p.ours, Keras: p.layer, Shape: append([]int{s.batch}, p.shape...), Holds: true}
-		for a := range used {
-			for b := range a {
-				x, y := all[used[a]][i], all[used[b]][i]
-				if x == nil || y == nil {
-					c.Cells = append(c.Cells, nil)
-					continue
-				}
-				d := differ(x, y)
-				c.Pairs, c.Cells = append(c.Pairs, Pair{a, b, d}), append(c.Cells, &d)
-				c.Holds = c.Holds && d.Relative <= r.Tolerance
+		for _, pair := range pairs {
+			a, b := all[pair.a].at(i), all[pair.b].at(i)
+			if a == nil || b == nil {
+				c.Pairs = append(c.Pairs, nil)
+				continue
 			}
+			d := differ(a, b)
+			c.Pairs = append(c.Pairs, &d)
+			c.Holds = c.Holds && d.Relative <= r.Tolerance
 		}
 		if !c.Holds && r.Departs == "" {
 			r.Departs = c.Ours
@@ -204,7 +197,9 @@ func (r *Report) compare(s *subject, all [ways]evaluation) {
 func (c LayerCheck) Worst() float64 {
 	worst := 0.0
 	for _, p := range c.Pairs {
-		worst = math.Max(worst, p.Relative)
+		if p != nil {
+			worst = math.Max(worst, p.Relative)
+		}
 	}
 	return worst
 }

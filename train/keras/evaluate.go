@@ -113,14 +113,15 @@ func (m match) outputs() []string {
 // features that are one.
 func places(s stored, ours, picture arch.Shape) []int {
 	switch {
-	case ours.Picture() && strings.Contains(s.axes, "C"):
+	case ours.Picture() && len(s.axes) == 3:
 		var perm []int
 		for _, axis := range "CHW" {
 			perm = append(perm, strings.IndexRune(s.axes, axis))
 		}
 		return permuted(s.dims, perm)
 	case !ours.Picture() && picture != nil:
-		return permuted([]int{picture[1], picture[2], picture[0]}, []int{2, 0, 1})
+		l := features(picture.Size(), picture)
+		return permuted(l.axes, l.order)
 	}
 	return nil
 }
@@ -128,6 +129,13 @@ func places(s stored, ours, picture arch.Shape) []int {
 // evaluation has the values of the probes, [batch, ...] in our layout, nil where
 // there is none.
 type evaluation [][]float32
+
+func (e evaluation) at(probe int) []float32 {
+	if e == nil {
+		return nil
+	}
+	return e[probe]
+}
 
 // subject is what is evaluated.
 type subject struct {
@@ -140,15 +148,26 @@ type subject struct {
 	inputs []*tensor.Dense // ours
 }
 
+// maxValues bounds what the layers put out together, in each of the ways: a
+// gibibyte.
+const maxValues = 1 << 28
+
 // evaluate runs Keras' network and ours.
 func (s *subject) evaluate(ctx context.Context, o runtime.Options) ([ways]evaluation, error) {
 	var out [ways]evaluation
-	for w, run := range map[way]func(context.Context, runtime.Options) (evaluation, error){
-		kerasORT: s.kerasORT, oursORT: s.oursORT, oursGorgonia: s.oursGorgonia,
+	each := 0
+	for _, p := range s.probes {
+		each += p.shape.Size()
+	}
+	if s.batch > maxValues/each {
+		return out, fmt.Errorf("the layers of %d examples put out %d values, want at most %d", s.batch, s.batch*each, maxValues)
+	}
+	for w, run := range [ways]func(context.Context, runtime.Options) (evaluation, error){
+		kerasORT: s.kerasORT, oursORT: s.oursORT, oursGorgonia: s.oursGorgonia, kerasGorgonia: s.kerasGorgonia,
 	} {
 		var err error
 		if out[w], err = run(ctx, o); err != nil {
-			return out, fmt.Errorf("%s: %w", w, err)
+			return out, fmt.Errorf("%s: %w", way(w), err)
 		}
 	}
 	return out, nil
@@ -244,6 +263,11 @@ func (s *subject) kerasORT(ctx context.Context, o runtime.Options) (evaluation, 
 		return nil, err
 	}
 	return s.kerasValues(values)
+}
+
+// kerasGorgonia waits for a reader of ONNX files that builds Gorgonia graphs.
+func (s *subject) kerasGorgonia(context.Context, runtime.Options) (evaluation, error) {
+	return nil, nil
 }
 
 // runWith runs a model that gives some of its inner values as well.
@@ -361,7 +385,8 @@ type Difference struct {
 	At       int     `json:"at"` // where it is largest
 }
 
-// MaxFloat stands for a difference from what is no number, which JSON has not.
+// differ compares two arrays of one length. What is no number differs by the
+// largest float: JSON has no infinity.
 func differ(a, b []float32) Difference {
 	d := Difference{}
 	largest := 1.0

@@ -269,15 +269,13 @@ func (r *Report) expect(ctx context.Context, s *subject, file map[string]*tensor
 			want[k] = float32(v)
 		}
 		want = rearranged(want, p.from)
-		number := 0
 		for w := range ways {
 			if all[w] == nil {
 				continue
 			}
 			d := differ(all[w][i], want)
-			e := Expected{Output: p.ours, File: filepath.Base(path), Way: number, Difference: d, Holds: d.Relative <= r.Tolerance}
+			e := Expected{Output: p.ours, File: filepath.Base(path), Way: int(w), Difference: d, Holds: d.Relative <= r.Tolerance}
 			r.Expected, r.Holds = append(r.Expected, e), r.Holds && e.Holds
-			number++
 		}
 	}
 	return r.expectWeights(rec, s.match, file)

@@ -81,16 +81,3 @@ func (r *Report) Verdict() string {
 	}
 	return "departs"
 }
-
-// letter is what a table calls a way.
-func letter(way int) string { return string(rune('A' + way)) }
-
-// PairNames are the pairs of ways, in the order of [LayerCheck.Cells]: "A-B".
-func (r *Report) PairNames() (names []string) {
-	for a := range r.Ways {
-		for b := range a {
-			names = append(names, letter(b)+"-"+letter(a))
-		}
-	}
-	return names
-}

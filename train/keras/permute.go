@@ -11,17 +11,26 @@ import (
 // layout says how an array of Keras' becomes one of ours.
 //
 // Keras lays pictures out as [height, width, channels], we as [channels, height,
-// width]. What follows from it, and from how Keras lays out kernels:
+// width], as ONNX' operators do. What follows from it, and from how Keras lays
+// out kernels, is all there is to move, in recordings, in exports and back:
 //
-//	array                    Keras                      ours
-//	Dense kernel             [in, out]                  [in, out]
-//	Conv2D kernel            [height, width, in, out]   [out, in, height, width]
-//	Conv2DTranspose kernel   [height, width, out, in]   [in, out, height, width]
-//	features that are, or    [height*width*channels]    [channels*height*width]
+//	array                    Keras                      in a graph                 ours
+//	Dense kernel             [in, out]                  [in, out]                  [in, out]
+//	Conv2D kernel            [height, width, in, out]   [out, in, height, width]   [out, in, height, width]
+//	Conv2DTranspose kernel   [height, width, out, in]   [in, out, height, width]   [in, out, height, width]
+//	  of stride 1, by JAX                               [out, in, height, width],
+//	                                                    of a Conv, turned round
+//	features that are, or    [height*width*channels]    [height*width*channels]    [channels*height*width]
 //	become, a picture
+//	a folded BatchNorm                                  scale, shift               gamma*sqrt(variance+epsilon), beta
+//	a merged BatchNorm                                  in a Conv's kernel, bias   1, beta
 //
-// Neither kernel is flipped. Features become a picture in a Reshape and come
-// from one in a Flatten; an axis of such features is taken apart first.
+// Kernels are not flipped, but for a transposed convolution that the JAX route
+// writes as a convolution, whose kernel runs backwards. Features become a picture
+// in a Reshape and come from one in a Flatten; an axis of such features is taken
+// apart first. The TensorFlow route folds a BatchNorm into scale and shift: with
+// mean 0 and variance 1-epsilon they are gamma and beta. Where no bias stands
+// between, it merges them into the convolution before.
 type layout struct {
 	axes  []int // Keras' axes, features that are a picture taken apart
 	order []int // for each axis of ours, its number among Keras'
@@ -62,25 +71,23 @@ func (l layout) and(m layout) layout {
 
 // ours arranges an array of Keras' as we have it.
 func (l layout) ours(data []float64) []float64 {
-	strides := make([]int, len(l.axes)) // of Keras' axes
-	stride := 1
-	for i, n := range slices.Backward(l.axes) {
-		strides[i] = stride
-		stride *= n
-	}
 	out := make([]float64, 0, len(data))
-	var walk func(axis, from int)
-	walk = func(axis, from int) {
-		if axis == len(l.order) {
-			out = append(out, data[from])
-			return
-		}
-		o := l.order[axis]
-		for i := range l.axes[o] {
-			walk(axis+1, from+i*strides[o])
-		}
+	for _, i := range permuted(l.axes, l.order) {
+		out = append(out, data[i])
 	}
-	walk(0, 0)
+	return out
+}
+
+// fromGraph arranges a convolution's kernel as Keras has it. What a Conv of the
+// JAX route has turned round is a transposed one's.
+func fromGraph(kernel *constant, turned bool) *constant {
+	if !turned {
+		return kernel.transposed([]int{2, 3, 1, 0})
+	}
+	out := kernel.transposed([]int{2, 3, 0, 1})
+	for axis := range 2 {
+		out = out.reversed(axis)
+	}
 	return out
 }
 

@@ -27,7 +27,7 @@ func Model(seed uint64, reports ...*Report) (*train.Model, error) {
 	for _, r := range reports {
 		maps.Copy(state, r.weights)
 	}
-	return &train.Model{GAN: gan, State: state, Seed: seed, Dataset: gan.Dataset}, nil
+	return &train.Model{GAN: gan, State: state, Seed: seed}, nil // what Keras trained it on, the files don't tell
 }
 
 // common is the GAN that all files are of, at their widths.

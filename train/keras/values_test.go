@@ -45,13 +45,23 @@ func change(t *testing.T, m *onnxpb.ModelProto, part string, by func(c *constant
 	t.Fatalf("no tensor %s", part)
 }
 
-// reversed is an array with an axis backwards.
-func reversed(c *constant, axis int) *constant {
-	places := make([]int64, c.dims[axis])
-	for i := range places {
-		places[i] = int64(len(places) - 1 - i)
+// nudged is an array with one number moved by 1e-3.
+func (c *constant) nudged(at int) *constant {
+	return c.mapped(func(i int) float32 {
+		if i == at {
+			return c.floats[i] + 1e-3
+		}
+		return c.floats[i]
+	})
+}
+
+// mapped is an array of the same shape with other numbers.
+func (c *constant) mapped(at func(i int) float32) *constant {
+	out := c.with(c.dims)
+	for i := range out.floats {
+		out.floats[i] = at(i)
 	}
-	return c.taken(axis, places, []int{len(places)})
+	return out
 }
 
 // Values that differ are found by weights of ours and by what Keras itself
@@ -66,29 +76,19 @@ func TestValuesThatDiffer(t *testing.T) {
 		{
 			"one weight by 1e-3", generator, []string{"generator/deconv2/weight"},
 			func(t *testing.T, m *onnxpb.ModelProto) {
-				change(t, m, "conv2d_transpose_1_2/conv_transpose", func(c *constant) *constant {
-					out := *c
-					out.floats = slices.Clone(c.floats)
-					out.floats[77] += 1e-3
-					return &out
-				})
+				change(t, m, "conv2d_transpose_1_2/conv_transpose", func(c *constant) *constant { return c.nudged(77) })
 			},
 		},
 		{
 			"one weight of a Dense by 1e-3", generator, []string{"generator/dense1/weight"},
 			func(t *testing.T, m *onnxpb.ModelProto) {
-				change(t, m, "dense_1/Cast", func(c *constant) *constant {
-					out := *c
-					out.floats = slices.Clone(c.floats)
-					out.floats[500] += 1e-3
-					return &out
-				})
+				change(t, m, "dense_1/Cast", func(c *constant) *constant { return c.nudged(500) })
 			},
 		},
 		{
 			"a kernel flipped", generator, []string{"generator/deconv1/weight"},
 			func(t *testing.T, m *onnxpb.ModelProto) {
-				change(t, m, "conv2d_transpose_1/conv_transpose", func(c *constant) *constant { return reversed(reversed(c, 2), 3) })
+				change(t, m, "conv2d_transpose_1/conv_transpose", func(c *constant) *constant { return c.reversed(2).reversed(3) })
 			},
 		},
 		{
@@ -115,14 +115,7 @@ func TestValuesThatDiffer(t *testing.T) {
 				gamma, beta, mean, variance := of("gamma"), of("beta"), of("moving_mean"), of("moving_variance")
 				scale := func(i int) float64 { return gamma[i] / math.Sqrt(variance[i]+1e-5) }
 				changed := func(at func(i int) float64) func(c *constant) *constant {
-					return func(c *constant) *constant {
-						out := *c
-						out.floats = slices.Clone(c.floats)
-						for i := range out.floats {
-							out.floats[i] = float32(at(i))
-						}
-						return &out
-					}
+					return func(c *constant) *constant { return c.mapped(func(i int) float32 { return float32(at(i)) }) }
 				}
 				mul := ""
 				for _, n := range m.Graph.Node {
