@@ -48,7 +48,7 @@ func (m *Model) verified(ctx context.Context, role arch.Role, o runtime.Options)
 // ONNX serialises a network of the model. The same model gives the same bytes.
 func (m *Model) ONNX(role arch.Role) ([]byte, error) {
 	// Any batch size does: the axis becomes symbolic.
-	g, err := nn.NewInference(role, m.network(role), m.weights(role), 1)
+	g, err := nn.NewInference(role, m.network(role), m.Weights(role), 1)
 	if err != nil {
 		return nil, err
 	}
@@ -97,14 +97,11 @@ func (m *Model) info(role arch.Role) modelinfo.Info {
 func (m *Model) cases(role arch.Role) ([]verify.Case, error) {
 	var cases []verify.Case
 	for _, batch := range verifiedBatches {
-		g, err := nn.NewInference(role, m.network(role), m.weights(role), batch)
+		g, err := nn.NewInference(role, m.network(role), m.Weights(role), batch)
 		if err != nil {
 			return nil, err
 		}
-		in := []*tensor.Dense{m.example(role, batch)}
-		if m.network(role).Conditional() {
-			in = append(in, m.exampleLabels(batch))
-		}
+		in := m.Inputs(role, batch)
 		out, err := g.Run(in...)
 		if err != nil {
 			return nil, err
@@ -119,6 +116,17 @@ func (m *Model) cases(role arch.Role) ([]verify.Case, error) {
 		cases = append(cases, c)
 	}
 	return cases, nil
+}
+
+// Inputs are a batch of inputs for a network, in its order: latent vectors, or
+// noise over the whole range of pixels, and labels where it takes them. They
+// depend on the seed.
+func (m *Model) Inputs(role arch.Role, batch int) []*tensor.Dense {
+	in := []*tensor.Dense{m.example(role, batch)}
+	if m.network(role).Conditional() {
+		in = append(in, m.exampleLabels(batch))
+	}
+	return in
 }
 
 // example is a batch of inputs: latent vectors, or noise over the whole range

@@ -83,7 +83,7 @@ func (f *feeder) fill(step int, images []int) engine.Feed {
 			}
 			mask++
 		case LearningRate:
-			feed[s.Name] = gorgonia.NewF32(float32(f.rate(s.Update, step)))
+			feed[s.Name] = gorgonia.NewF32(float32(Rate(f.gan.Recipe, s.Update, step)))
 		case AverageShare:
 			feed[s.Name] = gorgonia.NewF32(float32(f.share(s.Update, step)))
 		}
@@ -93,17 +93,16 @@ func (f *feeder) fill(step int, images []int) engine.Feed {
 
 func floats(v gorgonia.Value) []float32 { return v.Data().([]float32) }
 
-// rate is the learning rate of an update, corrected for the number of updates
+// Rate is what a plan's input of kind [LearningRate] holds in a step, counted
+// from 0: the learning rate of an update, corrected for the number of updates
 // that its network has had by then.
-func (f *feeder) rate(update, step int) float64 {
-	r := f.gan.Recipe
+func Rate(r arch.Recipe, update, step int) float64 {
 	a := r.Adam[r.Updates[update].Trains]
-	return op.AdamRate(a.Rate, a.Beta1, a.Beta2, f.count(update, step))
+	return op.AdamRate(a.Rate, a.Beta1, a.Beta2, count(r, update, step))
 }
 
 // count is the number of updates that the network of an update has had after it.
-func (f *feeder) count(update, step int) int {
-	r := f.gan.Recipe
+func count(r arch.Recipe, update, step int) int {
 	perStep, number := turns(r, update)
 	return r.Trained(r.Updates[update].Trains, step)*perStep + number
 }
@@ -112,7 +111,7 @@ func (f *feeder) count(update, step int) int {
 // updates it decays by (1 + t)/(10 + t) at most, so that it spans the last ninth
 // of a young run, as tf.train.ExponentialMovingAverage does given num_updates.
 func (f *feeder) share(update, step int) float64 {
-	t := float64(f.count(update, step) - 1)
+	t := float64(count(f.gan.Recipe, update, step) - 1)
 	return 1 - min(f.gan.Recipe.EMA, (1+t)/(10+t))
 }
 

@@ -20,8 +20,11 @@ import (
 // share one forward pass, so noise and masks too.
 func TestFeedsOfThePublishedSteps(t *testing.T) {
 	shape := func(n ...int) tensor.Shape { return n }
-	mask := func(name string, n ...int) FeedSpec {
-		return FeedSpec{Name: "mask/" + name, Kind: DropoutMask, Rate: 0.3, Shape: n}
+	mask := func(owner, pass, layer string, update int, n ...int) FeedSpec {
+		return FeedSpec{
+			Name: "mask/" + owner + "/" + pass + "/" + layer, Kind: DropoutMask, Rate: 0.3,
+			Layer: layer, Pass: pass, Update: update, Shape: n,
+		}
 	}
 	for _, c := range []struct {
 		name string
@@ -31,17 +34,17 @@ func TestFeedsOfThePublishedSteps(t *testing.T) {
 		{"guo-mlp", 128, []FeedSpec{
 			{Name: "noise/0", Kind: Noise, Noise: 0, Shape: shape(128, 100)},
 			{Name: "real", Kind: RealImages, Shape: shape(128, 1, 28, 28)},
-			mask("0/joined/dropout1", 256, 1024), mask("0/joined/dropout2", 256, 512),
+			mask("0", "joined", "dropout1", 0, 256, 1024), mask("0", "joined", "dropout2", 0, 256, 512),
 			{Name: "rate/0", Kind: LearningRate, Update: 0},
 			{Name: "noise/1", Kind: Noise, Noise: 1, Shape: shape(128, 100)},
-			mask("1/fake/dropout1", 128, 1024), mask("1/fake/dropout2", 128, 512),
+			mask("1", "fake", "dropout1", 1, 128, 1024), mask("1", "fake", "dropout2", 1, 128, 512),
 			{Name: "rate/1", Kind: LearningRate, Update: 1},
 		}},
 		{"michelucci-dcgan", 96, []FeedSpec{ // the last batch of an epoch
 			{Name: "noise/0", Kind: Noise, Noise: 0, Shape: shape(256, 100)},
 			{Name: "real", Kind: RealImages, Shape: shape(96, 1, 28, 28)},
-			mask("all/real/dropout1", 96, 64, 14, 14), mask("all/real/dropout2", 96, 128, 7, 7),
-			mask("all/fake/dropout1", 256, 64, 14, 14), mask("all/fake/dropout2", 256, 128, 7, 7),
+			mask("all", "real", "dropout1", 0, 96, 64, 14, 14), mask("all", "real", "dropout2", 0, 96, 128, 7, 7),
+			mask("all", "fake", "dropout1", 0, 256, 64, 14, 14), mask("all", "fake", "dropout2", 0, 256, 128, 7, 7),
 			{Name: "rate/0", Kind: LearningRate, Update: 0},
 			{Name: "rate/1", Kind: LearningRate, Update: 1},
 		}},

@@ -22,11 +22,11 @@ func (t *Trainer) judge() (real, fake []float64, err error) {
 	}
 	gan := t.Model.GAN
 	size := gan.Grid.Rows * gan.Grid.Columns
-	generator, err := nn.NewInference(arch.Generator, gan.Generator, t.Model.weights(arch.Generator), size)
+	generator, err := nn.NewInference(arch.Generator, gan.Generator, t.Model.Weights(arch.Generator), size)
 	if err != nil {
 		return nil, nil, err
 	}
-	discriminator, err := nn.NewInference(arch.Discriminator, gan.Discriminator, t.Model.weights(arch.Discriminator), size)
+	discriminator, err := nn.NewInference(arch.Discriminator, gan.Discriminator, t.Model.Weights(arch.Discriminator), size)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -1,6 +1,9 @@
 package train
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -37,9 +40,9 @@ type Model struct {
 	Watch record.Watch
 }
 
-// weights are the values of a network's parameters for use: of the generator the
+// Weights are the values of a network's parameters for use: of the generator the
 // running averages, where the recipe keeps some.
-func (m *Model) weights(role arch.Role) map[string]*tensor.Dense {
+func (m *Model) Weights(role arch.Role) map[string]*tensor.Dense {
 	if role != arch.Generator || !m.averaged() {
 		return m.State
 	}
@@ -50,6 +53,22 @@ func (m *Model) weights(role arch.Role) map[string]*tensor.Dense {
 		}
 	}
 	return out
+}
+
+// Sum is a checksum of the model's weights and statistics, in a few letters.
+func (m *Model) Sum() (string, error) {
+	names, err := parameters(m.GAN)
+	if err != nil {
+		return "", fmt.Errorf("train: %s: %w", m.GAN.Name, err)
+	}
+	sum := sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		fmt.Fprintln(sum, name, names[name])
+		if err := binary.Write(sum, binary.LittleEndian, floats(m.State[name])); err != nil {
+			return "", fmt.Errorf("train: %s: %w", name, err)
+		}
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:6]), nil
 }
 
 // averaged reports whether exports are of running averages.

@@ -29,10 +29,15 @@ type FeedSpec struct {
 	Kind  FeedKind
 	// Noise is the recipe's number of the latent vectors, and of the classes asked
 	// for with them, Real that of the real examples, Rate the share that a mask
-	// drops, Update the number of the update whose learning rate or share this is.
+	// drops, Layer the dropout layer that it belongs to, and Pass what its network
+	// is shown: "latent" vectors, "real" or "fake" examples, or both "joined".
+	// Update is the number of the update whose learning rate, share or mask this
+	// is, the first of those that have it in common.
 	Noise  int
 	Real   int
 	Rate   float64
+	Layer  string
+	Pass   string
 	Update int
 }
 
@@ -310,12 +315,9 @@ func (g *graph) cost(out nn.Output, targets ...op.Target) (*gorgonia.Node, error
 	if g.recipe.Epsilon == 0 {
 		return op.SigmoidCrossEntropy(out.Logit, targets...)
 	}
-	p := out.Node
-	if p == out.Logit {
-		var err error
-		if p, err = op.Sigmoid(p); err != nil {
-			return nil, err
-		}
+	p, err := op.Probability(out.Logit)
+	if err != nil {
+		return nil, err
 	}
 	return op.LogLoss(p, g.recipe.Epsilon, targets...)
 }
@@ -329,7 +331,9 @@ func (g *graph) masks(pass string) nn.Masker {
 	}
 	return func(layer string, rate float64, shape tensor.Shape) *gorgonia.Node {
 		name := fmt.Sprintf("mask/%s/%s/%s", owner, pass, layer)
-		return g.feed(FeedSpec{Name: name, Kind: DropoutMask, Rate: rate, Shape: shape.Clone()})
+		return g.feed(FeedSpec{
+			Name: name, Kind: DropoutMask, Rate: rate, Layer: layer, Pass: pass, Update: g.index, Shape: shape.Clone(),
+		})
 	}
 }
 

@@ -287,7 +287,7 @@ func (t *Trainer) Samples() (*tensor.Dense, error) {
 	}
 	if t.samples == nil {
 		var err error
-		if t.samples, err = nn.NewInference(arch.Generator, gan.Generator, t.Model.weights(arch.Generator), n); err != nil {
+		if t.samples, err = nn.NewInference(arch.Generator, gan.Generator, t.Model.Weights(arch.Generator), n); err != nil {
 			return nil, err
 		}
 	}

@@ -37,10 +37,14 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// setup gives a script the models, and the caches of whoever runs the tests: the
+// setup gives a script the models, two that Keras exported, and the caches of whoever runs the tests: the
 // ONNX Runtime library is fetched once, not once a script.
 func setup(env *testscript.Env) error {
 	script.Environment(env)
+	exported := os.DirFS("../../train/keras/testdata/tf/models/fredriksson-2d")
+	if err := os.CopyFS(filepath.Join(env.WorkDir, "keras"), exported); err != nil {
+		return err
+	}
 	return writeModels(env.WorkDir)
 }
 

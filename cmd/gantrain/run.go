@@ -14,6 +14,7 @@ import (
 	"github.com/gantrain/gantrain/train"
 	"github.com/gantrain/gantrain/train/arch"
 	"github.com/gantrain/gantrain/train/dataset"
+	"github.com/gantrain/gantrain/train/engine"
 )
 
 // trainOptions is what a command line asks a run to be.
@@ -23,7 +24,8 @@ type trainOptions struct {
 	// published recipe.
 	arguments string
 	seed      uint64
-	source    string // the path of one's own data; empty for a published data set
+	from      *train.Model // whose weights it begins with; nil for drawn ones
+	source    string       // the path of one's own data; empty for a published data set
 	out       string
 	force     bool
 	train     train.Options
@@ -37,7 +39,7 @@ func startRun(ctx context.Context, o trainOptions, data dataset.Set) error {
 	if err != nil {
 		return err
 	}
-	state, err := train.NewState(o.gan, o.seed)
+	state, err := startState(o)
 	if err != nil {
 		return err
 	}
@@ -70,6 +72,18 @@ func startRun(ctx context.Context, o trainOptions, data dataset.Set) error {
 	}
 	fmt.Fprintln(o.stdout, data)
 	return trainRun(ctx, run, o.stdout, o.stderr)
+}
+
+// startState is what training begins with.
+func startState(o trainOptions) (engine.State, error) {
+	if o.from == nil {
+		return train.NewState(o.gan, o.seed)
+	}
+	state, err := train.StateFrom(o.gan, o.seed, o.from)
+	if err != nil {
+		return nil, fmt.Errorf("--from: %w", err)
+	}
+	return state, nil
 }
 
 // trainRun trains a run to its end, or to Ctrl-C, and says what came of it.

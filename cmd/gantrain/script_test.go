@@ -64,7 +64,9 @@ func TestScripts(t *testing.T) {
 
 func setup(env *testscript.Env) error {
 	script.Environment(env)
-	return nil
+	recordings, err := filepath.Abs("../../train/keras/testdata/training")
+	env.Setenv("RECORDINGS", recordings)
+	return err
 }
 
 // makeDigits FOLDER COUNT HEIGHT WIDTH [CLASSES] writes pictures of noise as an

@@ -28,6 +28,12 @@ func trainsOn(name, usage, about, example string) *cli.Command {
 			if c.Args().Present() {
 				return command.Usage(c, "unexpected argument %q", c.Args().First())
 			}
+			if c.IsSet("from") && !c.IsSet("gan") {
+				if c.IsSet("variant") {
+					return command.Usage(c, "--variant: only with --gan, since without it --from says what is trained")
+				}
+				return trainGAN(c, arch.GAN{}, s)
+			}
 			variant := c.String("variant")
 			if variant == "" {
 				variant = s.variant(c.String("gan"))
@@ -49,6 +55,7 @@ func trainingHelp(about, example string) string {
 func trainFlags() []cli.Flag {
 	flags := []cli.Flag{
 		&cli.StringFlag{Name: "data", Usage: "train on one's own data at `PATH`: a folder of IDX files, or of PNG and JPEG pictures, a file *.mat as SVHN's, or a file *.csv of points"},
+		&cli.StringFlag{Name: "from", Usage: "begin with the weights of `CHECKPOINT`, or of a run's newest, and fresh moments; without --gan, train the GAN that it holds"},
 		&cli.StringFlag{Name: "out", Usage: "make the run's `FOLDER`", DefaultText: "runs/GAN"},
 		&cli.BoolFlag{Name: "force", Usage: "replace the run that the folder holds", DisableDefaultText: true},
 		&cli.StringFlag{Name: "engine", Value: string(train.ORT), Usage: engineUsage},
@@ -82,7 +89,8 @@ func libraryOptions(c *cli.Context) runtime.Options {
 	return runtime.Options{Library: c.String("onnxruntime")}
 }
 
-// trainGAN trains on --data, or on a published data set.
+// trainGAN trains on --data, or on a published data set, a GAN or, where it has
+// no name, that of --from.
 func trainGAN(c *cli.Context, gan arch.GAN, s *source) error {
 	o := trainOptions{
 		out: c.String("out"), force: c.Bool("force"), seed: c.Uint64("seed"),
@@ -90,6 +98,14 @@ func trainGAN(c *cli.Context, gan arch.GAN, s *source) error {
 		stdout: c.App.Writer, stderr: c.App.ErrWriter,
 	}
 	var err error
+	if path := c.String("from"); path != "" {
+		if o.from, err = loadModel(path); err != nil {
+			return err
+		}
+		if gan.Name == "" {
+			gan = o.from.GAN
+		}
+	}
 	if o.train.Engine, err = engineOf(c, trainEngines...); err != nil {
 		return err
 	}
@@ -98,6 +114,13 @@ func trainGAN(c *cli.Context, gan arch.GAN, s *source) error {
 	}
 	if o.gan, o.arguments, err = withRecipe(c, gan); err != nil {
 		return err
+	}
+	if o.from != nil {
+		sum, err := o.from.Sum()
+		if err != nil {
+			return err
+		}
+		o.arguments = strings.TrimSpace(o.arguments + " from=" + sum)
 	}
 	if o.out == "" {
 		o.out = filepath.Join("runs", gan.Name)

@@ -2,6 +2,7 @@ package nn
 
 import (
 	"fmt"
+	"slices"
 
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -17,7 +18,11 @@ type Inference struct {
 	Inputs  []export.Port // z for a generator, image or points for a discriminator; label where it takes one
 	Outputs []export.Port // image or points; logit or probability, or both, in this order
 
-	values []gorgonia.Value // of the outputs
+	// Layers are what each layer puts out, under its name: "generator/dense1". What
+	// does nothing in inference has none.
+	Layers []export.Port
+
+	values []*gorgonia.Value // of the outputs, then of the layers where they are asked for
 }
 
 // NewInference builds the graph of a network at a batch size, with its
@@ -57,6 +62,9 @@ func NewInference(role arch.Role, net arch.Network, values map[string]*tensor.De
 		return nil, err
 	}
 	i := &Inference{Graph: g, Inputs: inputs}
+	for _, l := range n.layers {
+		i.Layers = append(i.Layers, export.Port(l))
+	}
 	switch {
 	case role == arch.Generator:
 		i.Outputs = []export.Port{{Name: exampleName(y.Node.Dims() - 1), Node: y.Node}}
@@ -67,11 +75,17 @@ func NewInference(role arch.Role, net arch.Network, values map[string]*tensor.De
 	default:
 		i.Outputs = []export.Port{{Name: "probability", Node: y.Node}}
 	}
-	i.values = make([]gorgonia.Value, len(i.Outputs))
-	for k, p := range i.Outputs {
-		gorgonia.Read(p.Node, &i.values[k])
-	}
+	i.read(i.Outputs)
 	return i, nil
+}
+
+// read has the machines made from now on keep more values.
+func (i *Inference) read(ports []export.Port) {
+	for _, p := range ports {
+		v := new(gorgonia.Value)
+		gorgonia.Read(p.Node, v)
+		i.values = append(i.values, v)
+	}
 }
 
 // exampleName is what a model calls a batch of examples that have so many axes.
@@ -86,6 +100,27 @@ func exampleName(axes int) string {
 // its inputs, and returns the outputs; both in their order. It is the reference
 // that an exported model is held against.
 func (i *Inference) Run(in ...*tensor.Dense) ([]*tensor.Dense, error) {
+	out, err := i.run(in)
+	if err != nil {
+		return nil, err
+	}
+	return out[:len(i.Outputs)], nil
+}
+
+// RunLayers is Run that returns, in the order of Layers, what each of them puts
+// out as well.
+func (i *Inference) RunLayers(in ...*tensor.Dense) (outputs, layers []*tensor.Dense, err error) {
+	if len(i.values) == len(i.Outputs) {
+		i.read(i.Layers)
+	}
+	out, err := i.run(in)
+	if err != nil {
+		return nil, nil, err
+	}
+	return out[:len(i.Outputs)], out[len(i.Outputs):], nil
+}
+
+func (i *Inference) run(in []*tensor.Dense) ([]*tensor.Dense, error) {
 	if len(in) != len(i.Inputs) {
 		return nil, fmt.Errorf("nn: %d inputs are given, want %d", len(in), len(i.Inputs))
 	}
@@ -101,9 +136,9 @@ func (i *Inference) Run(in ...*tensor.Dense) ([]*tensor.Dense, error) {
 	}
 	out := make([]*tensor.Dense, len(i.values))
 	for k, v := range i.values {
-		y, ok := v.(*tensor.Dense)
+		y, ok := (*v).(*tensor.Dense)
 		if !ok {
-			return nil, fmt.Errorf("nn: %s is no array", i.Outputs[k].Name)
+			return nil, fmt.Errorf("nn: %s is no array", slices.Concat(i.Outputs, i.Layers)[k].Name)
 		}
 		out[k] = y.Clone().(*tensor.Dense)
 	}

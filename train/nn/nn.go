@@ -20,6 +20,7 @@ type Net struct {
 	role   arch.Role
 	rows   []arch.Row
 	params map[string]*gorgonia.Node
+	layers []Param // what each layer puts out in the last application
 }
 
 // Output is what a network computes.
@@ -36,6 +37,9 @@ type Output struct {
 func ParamName(role arch.Role, layer, param string) string {
 	return fmt.Sprintf("%s/%s/%s", role, layer, param)
 }
+
+// LayerName is the name of a layer's node, and of its value in an exported model.
+func LayerName(role arch.Role, layer string) string { return fmt.Sprintf("%s/%s", role, layer) }
 
 // New places a network in a graph: it adds its parameters as inputs without
 // values.
@@ -107,6 +111,7 @@ type Masker func(layer string, rate float64, shape tensor.Shape) *gorgonia.Node
 // apply applies the network; no masker means inference.
 func (n *Net) apply(x *gorgonia.Node, labels []*gorgonia.Node, mask Masker) (Output, error) {
 	out := Output{Node: x, Logit: x}
+	n.layers = nil
 	for i, r := range n.rows {
 		y, err := n.named(r, out.Node, labels, mask)
 		if err != nil {
@@ -122,13 +127,14 @@ func (n *Net) apply(x *gorgonia.Node, labels []*gorgonia.Node, mask Masker) (Out
 
 // named applies a layer and calls what it computes by its name.
 func (n *Net) named(r arch.Row, x *gorgonia.Node, labels []*gorgonia.Node, mask Masker) (*gorgonia.Node, error) {
-	name := fmt.Sprintf("%s/%s", n.role, r.Name)
+	name := LayerName(n.role, r.Name)
 	y, err := n.layer(r, x, labels, mask)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	if y != x {
 		gorgonia.WithName(name)(y)
+		n.layers = append(n.layers, Param{name, y})
 	}
 	return y, nil
 }

@@ -34,6 +34,7 @@ func elementwiseRows() []row {
 		{"LeakyReLU 0", leaky(0), naiveLeaky(0)},
 		{"Tanh", op.Tanh, math.Tanh},
 		{"Sigmoid", op.Sigmoid, func(v float64) float64 { return 1 / (1 + math.Exp(-v)) }},
+		{"Probability", op.Probability, func(v float64) float64 { return 1 / (1 + math.Exp(-v)) }},
 	} {
 		for _, s := range elementwiseShapes {
 			rows = append(rows, row{

@@ -122,10 +122,12 @@ func hashLists() map[string][]variant {
 
 func withoutAttributes() []variant {
 	unary := []func(*gorgonia.Node) (*gorgonia.Node, error){op.ReLU, op.Tanh, op.Sigmoid}
+	// Probability has Sigmoid's gradient.
+	probability := must(func(g *gorgonia.ExprGraph) (*gorgonia.Node, error) { return op.Probability(leaf(g, 2, 2)) })
 	variants := each(unary, func(f func(*gorgonia.Node) (*gorgonia.Node, error), g *gorgonia.ExprGraph) (*gorgonia.Node, error) {
 		return f(leaf(g, 2, 2))
 	})
-	return append(append(variants, gradientBy(0, variants)...),
+	return append(append(variants, gradientBy(0, variants)...), probability,
 		must(func(g *gorgonia.ExprGraph) (*gorgonia.Node, error) { return op.ChannelSum(leaf(g, 2, 2)) }),
 		must(func(g *gorgonia.ExprGraph) (*gorgonia.Node, error) { return op.MeanProbability(leaf(g, 2, 1)) }),
 		must(func(g *gorgonia.ExprGraph) (*gorgonia.Node, error) { return op.Accuracy(leaf(g, 2, 1), leaf(g, 2, 1)) }),

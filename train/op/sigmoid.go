@@ -15,15 +15,28 @@ type sigmoid struct{ elementwise }
 // sigmoidGrad is its gradient from its output: dx = dy·y·(1 - y).
 type sigmoidGrad struct{ elementwise }
 
+// probability is the sigmoid that a loss of log(1 - y) is taken of. ONNX: Neg,
+// Exp, Add, Reciprocal. The Sigmoid of ONNX Runtime's CPU provider is off by
+// 1e-7 and more near y = 1, where 1 - y has as little: that has moved a loss by
+// 1e-3.
+type probability struct{ sigmoid }
+
 var (
 	_ gorgonia.SDOp   = (*sigmoid)(nil)
+	_ gorgonia.SDOp   = (*probability)(nil)
 	_ export.Operator = (*sigmoid)(nil)
+	_ export.Operator = (*probability)(nil)
 	_ export.Operator = (*sigmoidGrad)(nil)
 )
 
 // Sigmoid turns logits into probabilities.
 func Sigmoid(x *gorgonia.Node) (*gorgonia.Node, error) {
 	return apply(&sigmoid{elementwise{newOperator("Sigmoid", struct{}{}, like(x), like(x))}}, x)
+}
+
+// Probability does the same, and in ONNX more exactly, for [LogLoss].
+func Probability(x *gorgonia.Node) (*gorgonia.Node, error) {
+	return apply(&probability{sigmoid{elementwise{newOperator("Probability", struct{}{}, like(x), like(x))}}}, x)
 }
 
 func (o *sigmoid) Do(in ...gorgonia.Value) (gorgonia.Value, error) {
@@ -39,6 +52,11 @@ func (o *sigmoid) SymDiff(_ gorgonia.Nodes, y, dy *gorgonia.Node) (gorgonia.Node
 }
 
 func (o *sigmoid) Lower(l *export.Lowering) error { return l.Output("Sigmoid", inputs(l, 1)) }
+
+func (o *probability) Lower(l *export.Lowering) error {
+	e := l.Add("Exp", []string{l.Add("Neg", inputs(l, 1))}) // infinite below -88, and y 0
+	return l.Output("Reciprocal", []string{l.Add("Add", []string{l.Scalar("one", 1), e})})
+}
 
 func (o *sigmoidGrad) Do(in ...gorgonia.Value) (gorgonia.Value, error) {
 	return run(o, in, sigmoidGradKernel[float32], sigmoidGradKernel[float64])

@@ -68,7 +68,14 @@ type Generator struct {
 //go:embed report.html
 var reportHTML string
 
+// Style is what pages of this project look like: on a phone, in the dark and on
+// paper.
+//
+//go:embed style.css
+var Style string
+
 var reportTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
+	"style":     func() template.CSS { return template.CSS(Style) },
 	"thousands": func(n int) string { return thousands(fmt.Sprint(n)) },
 }).Parse(reportHTML))
 
