@@ -42,6 +42,7 @@ type network struct {
 	layers  []*layer // from the input on; those within a condition hang on it
 	outputs []output
 	stop    *stop // where the layers end before the graph does; nil if they don't
+	values  map[string]value
 }
 
 type input struct {
@@ -96,7 +97,7 @@ func walk(g *onnxpb.GraphProto) (*network, error) {
 		}
 		r.budget += 16 * c.size() // a kernel is turned round by some six nodes
 	}
-	n := &network{}
+	n := &network{values: r.values}
 	for _, v := range g.Input {
 		if r.values[v.Name].constant != nil {
 			return nil, fmt.Errorf("input %q has a value in the file as well", brief(v.Name))
@@ -115,7 +116,7 @@ func walk(g *onnxpb.GraphProto) (*network, error) {
 	if len(g.Output) == 0 {
 		return nil, errors.New("the graph has no output")
 	}
-	return n, n.end(g.Output, r.values)
+	return n, n.end(g.Output)
 }
 
 func (r *reader) define(name string, v value) error {
@@ -295,9 +296,9 @@ func (l *layer) chain() []*layer {
 }
 
 // end finds the layers that the outputs come from.
-func (n *network) end(outputs []*onnxpb.ValueInfoProto, values map[string]value) error {
+func (n *network) end(outputs []*onnxpb.ValueInfoProto) error {
 	for _, o := range outputs {
-		v, ok := values[o.Name]
+		v, ok := n.values[o.Name]
 		switch {
 		case !ok:
 			return fmt.Errorf("output %q is made by no node", brief(o.Name))
