@@ -141,14 +141,7 @@ func grey(t *testing.T, m *onnxpb.ModelProto, port *onnxpb.ValueInfoProto, axes 
 			if err != nil {
 				t.Fatal(err)
 			}
-			c = c.taken(axis, []int64{0}, []int{1})
-			p.Dims, p.RawData = nil, make([]byte, 4*c.size())
-			for _, d := range c.dims {
-				p.Dims = append(p.Dims, int64(d))
-			}
-			for i, v := range c.floats {
-				set(t, p, i, v)
-			}
+			put(t, p, c.taken(axis, []int64{0}, []int{1}))
 		}
 	}
 	port.Type.GetTensorType().Shape.Dim[3].Value = &onnxpb.TensorShapeProto_Dimension_DimValue{DimValue: 1}
