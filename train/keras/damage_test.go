@@ -78,6 +78,11 @@ var damages = []struct {
 	{"data beyond the end", "has not", func(g *onnxpb.GraphProto) { external(g.Initializer[0], "data", "4611686018427387904", "") }},
 	{"data before the beginning", "has not", func(g *onnxpb.GraphProto) { external(g.Initializer[0], "data", "-4", "") }},
 	{"data of another length", "its shape", func(g *onnxpb.GraphProto) { external(g.Initializer[0], "data", "0", "3") }},
+	{"data that all tensors share", "is that of other tensors too", func(g *onnxpb.GraphProto) {
+		for _, p := range g.Initializer {
+			external(p, "small", "0", "")
+		}
+	}},
 	{"data of 2 GB", "has not", func(g *onnxpb.GraphProto) {
 		external(g.Initializer[0], "data", "0", "")
 		g.Initializer[0].Dims = []int64{1 << 28}
@@ -100,6 +105,7 @@ func damaged(t testing.TB, change func(g *onnxpb.GraphProto)) string {
 		os.Mkdir(folder, 0o755),
 		os.WriteFile(filepath.Join(folder, "..", "secret"), make([]byte, 4096), 0o644),
 		os.WriteFile(filepath.Join(folder, "data"), make([]byte, 4096), 0o644),
+		os.WriteFile(filepath.Join(folder, "small"), make([]byte, 400), 0o644),
 		os.Symlink(filepath.Join("..", "secret"), filepath.Join(folder, "link")),
 	} {
 		if err != nil {

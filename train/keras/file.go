@@ -51,30 +51,32 @@ func parseModel(b []byte, folder *os.Root) (*onnxpb.ModelProto, error) {
 	if g := m.Graph; max(len(g.Node), len(g.Initializer), len(g.Input), len(g.Output)) > maxParts {
 		return nil, fmt.Errorf("holds more than %d nodes or tensors, which no export of Keras' does", maxParts)
 	}
-	left := int64(maxModel)
+	read := map[string]int64{} // bytes, by file
 	for _, t := range m.Graph.Initializer {
 		if t.DataLocation != onnxpb.TensorProto_EXTERNAL {
 			continue
 		}
-		data, err := readExternal(t, folder, left)
+		data, err := readExternal(t, folder, read)
 		if err != nil {
 			return nil, fmt.Errorf("initializer %q: %w", brief(t.Name), err)
 		}
-		left -= int64(len(data))
 		t.RawData, t.DataLocation, t.ExternalData = data, onnxpb.TensorProto_DEFAULT, nil
 	}
 	return m, nil
 }
 
-// readExternal reads what a tensor keeps in a file of its own: at most so many
-// bytes, and as many as its shape has.
-func readExternal(t *onnxpb.TensorProto, folder *os.Root, most int64) ([]byte, error) {
+// readExternal reads what a tensor keeps in another file, as many bytes as its
+// shape has: of all tensors together no more than the file holds.
+func readExternal(t *onnxpb.TensorProto, folder *os.Root, read map[string]int64) ([]byte, error) {
+	if len(t.Dims) > maxAxes {
+		return nil, fmt.Errorf("has %d axes", len(t.Dims))
+	}
 	length := int64(4) // of one number
 	if t.DataType == int32(onnxpb.TensorProto_INT64) {
 		length = 8
 	}
 	for _, d := range t.Dims {
-		if d < 1 || d > most/length {
+		if d < 1 || d > maxModel/length {
 			return nil, fmt.Errorf("its shape %v is empty or too large", t.Dims)
 		}
 		length *= d
@@ -95,22 +97,26 @@ func readExternal(t *onnxpb.TensorProto, folder *os.Root, most int64) ([]byte, e
 			}
 		}
 		if err != nil {
-			return nil, fmt.Errorf("its data has %s %q: %w", e.Key, brief(e.Value), err)
+			return nil, fmt.Errorf("its data has %s %q: %s", e.Key, brief(e.Value), brief(err.Error()))
 		}
 	}
 	if !filepath.IsLocal(filepath.FromSlash(name)) {
 		return nil, fmt.Errorf("its data is kept in %q: want a file in the model's folder", brief(name))
 	}
-	info, err := folder.Stat(filepath.FromSlash(name))
+	name = filepath.Clean(filepath.FromSlash(name))
+	info, err := folder.Stat(name)
 	if err != nil {
-		return nil, fmt.Errorf("its data: %w", err)
+		return nil, fmt.Errorf("its data in %q: %w", brief(name), reason(err))
 	}
 	if !info.Mode().IsRegular() || offset < 0 || offset > info.Size()-length {
 		return nil, fmt.Errorf("its data is kept in %q, which is no file or has not %d bytes from %d on", brief(name), length, offset)
 	}
-	f, err := folder.Open(filepath.FromSlash(name))
+	if read[name] += length; read[name] > info.Size() {
+		return nil, fmt.Errorf("its data in %q is that of other tensors too", brief(name))
+	}
+	f, err := folder.Open(name)
 	if err != nil {
-		return nil, fmt.Errorf("its data: %w", err)
+		return nil, fmt.Errorf("its data in %q: %w", brief(name), reason(err))
 	}
 	defer f.Close()
 	data := make([]byte, length)
