@@ -91,6 +91,9 @@ var damages = []struct {
 		external(g.Initializer[0], "data", "0", "")
 		g.Initializer[0].Dims = []int64{1 << 40, 1 << 40}
 	}},
+	{"megabytes of attributes", "bytes beside the weights", func(g *onnxpb.GraphProto) {
+		g.Node[0].Attribute = slices.Repeat([]*onnxpb.AttributeProto{{}}, 1<<21+1)
+	}},
 	{"thousands of nodes", "nodes or tensors", func(g *onnxpb.GraphProto) {
 		g.Node = append(g.Node, slices.Repeat([]*onnxpb.NodeProto{{OpType: "Relu"}}, 5000)...)
 	}},

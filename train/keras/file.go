@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/gantrain/gantrain/export/onnxpb"
@@ -15,6 +16,15 @@ import (
 
 // maxParts is many times what the largest of the networks has.
 const maxParts = 1 << 12
+
+// maxBeside bounds the bytes of a model that are no numbers of its weights: once
+// decoded, an empty node takes a hundred times as many as in the file. Exports of
+// Keras' have some ten thousand.
+const maxBeside = 1 << 22
+
+// rawData are the fields that lead from a model to the numbers of its weights:
+// graph, initializer, raw_data.
+var rawData = []protowire.Number{7, 5, 9}
 
 // maxModel is the largest message that protobuf, and so an ONNX file, can be.
 const maxModel = 2<<30 - 1
@@ -37,6 +47,9 @@ func readModel(path string) (*onnxpb.ModelProto, error) {
 // parseModel reads a serialised model; a tensor kept elsewhere must be in the
 // folder, or below it.
 func parseModel(b []byte, folder *os.Root) (*onnxpb.ModelProto, error) {
+	if n := beside(b, rawData); n > maxBeside {
+		return nil, fmt.Errorf("%d bytes beside the weights, want at most %d", n, maxBeside)
+	}
 	m := new(onnxpb.ModelProto)
 	// What is not known here is not passed on to a runtime either.
 	if err := (proto.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(b, m); err != nil {
@@ -63,6 +76,30 @@ func parseModel(b []byte, folder *os.Root) (*onnxpb.ModelProto, error) {
 		t.RawData, t.DataLocation, t.ExternalData = data, onnxpb.TensorProto_DEFAULT, nil
 	}
 	return m, nil
+}
+
+// beside counts the bytes of a message outside of the field that a path leads to.
+func beside(message []byte, path []protowire.Number) int {
+	total := 0
+	for len(message) > 0 {
+		number, kind, tag := protowire.ConsumeTag(message)
+		if tag < 0 {
+			return total + len(message)
+		}
+		size := protowire.ConsumeFieldValue(number, kind, message[tag:])
+		if size < 0 {
+			return total + len(message)
+		}
+		total += tag + size
+		if content, n := protowire.ConsumeBytes(message[tag:]); number == path[0] && kind == protowire.BytesType && n > 0 {
+			total -= len(content)
+			if len(path) > 1 {
+				total += beside(content, path[1:])
+			}
+		}
+		message = message[tag+size:]
+	}
+	return total
 }
 
 // readExternal reads what a tensor keeps in another file, as many bytes as its
