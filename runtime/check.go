@@ -9,10 +9,10 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// checkInputs compares what Run was given with what the model wants, so that
+// CheckInputs compares what Run was given with what the model wants, so that
 // the error can name the input. ONNX Runtime checks the same less clearly, and
 // not that axes of one name agree: it may broadcast one array to the other.
-func checkInputs(ports []Port, in map[string]*tensor.Dense) error {
+func CheckInputs(ports []Port, in map[string]*tensor.Dense) error {
 	type axis struct {
 		input string
 		size  int

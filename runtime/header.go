@@ -51,6 +51,16 @@ func parseHeader(model []byte) (*header, error) {
 	return h, nil
 }
 
+// Describe tells a serialised model's inputs, outputs and metadata without
+// running it. It steps over the weights, wherever they are kept.
+func Describe(model []byte) (inputs, outputs []Port, metadata map[string]string, err error) {
+	h, err := parseHeader(model)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	return h.inputs, h.outputs, h.metadata, nil
+}
+
 // readMetadata reads a StringStringEntryProto.
 func (h *header) readMetadata(entry []byte) error {
 	var key, value string
@@ -117,9 +127,6 @@ func (h *header) dropWeights() {
 
 // check refuses what could not be run.
 func (h *header) check() error {
-	if h.external != "" {
-		return fmt.Errorf("weight %q is kept in another file: save the model as a single file", h.external)
-	}
 	if len(h.inputs) == 0 || len(h.outputs) == 0 {
 		return fmt.Errorf("the model has %d inputs and %d outputs: expected one of each at least", len(h.inputs), len(h.outputs))
 	}

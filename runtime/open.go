@@ -16,14 +16,15 @@ const maxModel = 2<<30 - 1
 // Open opens a model file. What is no ONNX model, or only the beginning of one,
 // is an error of one line that names the file.
 func Open(ctx context.Context, path string, o Options) (*Session, error) {
-	model, err := readModel(path)
+	model, err := ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("runtime: %s: %w", path, err)
 	}
 	return load(ctx, path, model, o)
 }
 
-func readModel(path string) ([]byte, error) {
+// ReadFile reads a model file whole. Errors do not name it.
+func ReadFile(path string) ([]byte, error) {
 	// Looked at before it is opened, since opening a pipe waits for its writer.
 	info, err := os.Stat(path)
 	switch {

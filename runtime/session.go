@@ -30,6 +30,9 @@ func load(ctx context.Context, name string, model []byte, o Options) (*Session, 
 		return nil, fmt.Errorf("runtime: %s: empty; expected an ONNX model", name)
 	}
 	h, err := parseHeader(model)
+	if err == nil && h.external != "" {
+		err = fmt.Errorf("weight %q is kept in another file: save the model as a single file", h.external)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("runtime: %s: %w", name, err)
 	}
@@ -83,7 +86,7 @@ func (s *Session) Note() string { return s.native.Note() }
 // When ctx ends, Run stops after the operator at work, with an error that wraps
 // ctx.Err().
 func (s *Session) Run(ctx context.Context, in map[string]*tensor.Dense) (map[string]*tensor.Dense, error) {
-	if err := checkInputs(s.header.inputs, in); err != nil {
+	if err := CheckInputs(s.header.inputs, in); err != nil {
 		return nil, fmt.Errorf("runtime: %s: %w", s.name, err)
 	}
 	ordered := make([]*tensor.Dense, len(s.header.inputs))
