@@ -42,7 +42,6 @@ type network struct {
 	layers  []*layer // from the input on; those within a condition hang on it
 	outputs []output
 	stop    *stop // where the layers end before the graph does; nil if they don't
-	values  map[string]value
 }
 
 type input struct {
@@ -97,7 +96,7 @@ func walk(g *onnxpb.GraphProto) (*network, error) {
 		}
 		r.budget += 16 * c.size() // a kernel is turned round by some six nodes
 	}
-	n := &network{values: r.values}
+	n := &network{}
 	for _, v := range g.Input {
 		if r.values[v.Name].constant != nil {
 			return nil, fmt.Errorf("input %q has a value in the file as well", brief(v.Name))
@@ -116,7 +115,7 @@ func walk(g *onnxpb.GraphProto) (*network, error) {
 	if len(g.Output) == 0 {
 		return nil, errors.New("the graph has no output")
 	}
-	return n, n.end(g.Output)
+	return n, n.end(g.Output, r.values)
 }
 
 func (r *reader) define(name string, v value) error {
@@ -296,9 +295,9 @@ func (l *layer) chain() []*layer {
 }
 
 // end finds the layers that the outputs come from.
-func (n *network) end(outputs []*onnxpb.ValueInfoProto) error {
+func (n *network) end(outputs []*onnxpb.ValueInfoProto, values map[string]value) error {
 	for _, o := range outputs {
-		v, ok := n.values[o.Name]
+		v, ok := values[o.Name]
 		switch {
 		case !ok:
 			return fmt.Errorf("output %q is made by no node", brief(o.Name))
