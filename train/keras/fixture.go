@@ -285,9 +285,9 @@ func (f fitter) fit(rows []arch.Row, in arch.Shape) (arch.Layers, error) {
 	return layers, nil
 }
 
-// recipe is the GAN with a variant's recipe. followed is false for one that the
-// trainer does not follow; why says so.
-func (f *Fixture) recipe(name string) (gan arch.GAN, why string, err error) {
+// recipe is the GAN with a variant's recipe, or the reason why the trainer does
+// not follow it.
+func (f *Fixture) recipe(name string) (gan arch.GAN, unfollowed string, err error) {
 	s := f.variants[name].Settings
 	if s.Sparse {
 		return gan, "TensorFlow's sparse gradient of an embedding, which does not add up the rows of a label that repeats", nil

@@ -93,12 +93,12 @@ func (f *Fixture) parity(ctx context.Context, variant string, o ParityOptions) (
 		known := f.Variants()
 		return nil, fmt.Errorf("%s: no variant %q: it has %s%s", f.archive.path, variant, strings.Join(known, ", "), nearest.Hint(variant, known))
 	}
-	gan, why, err := f.recipe(variant)
+	gan, unfollowed, err := f.recipe(variant)
 	if err != nil {
 		return nil, fmt.Errorf("%s: variant %s: %w", f.archive.path, variant, err)
 	}
-	p := &Parity{GAN: gan, Variant: variant, NotFollowed: why}
-	if why != "" {
+	p := &Parity{GAN: gan, Variant: variant, NotFollowed: unfollowed}
+	if unfollowed != "" {
 		p.GAN = f.gan
 		return p, nil
 	}
