@@ -28,7 +28,7 @@ func newDiscriminate() *cli.Command {
 			&cli.StringFlag{Name: "labels", Usage: "take the pictures for the `CLASSES`, one each, as 3,1,4", DefaultText: labelDefault},
 		}, sessionFlags()...),
 		Action: func(c *cli.Context) error {
-			engine, err := sessionOptions(c)
+			engine, err := engineOf(c)
 			if err != nil {
 				return err
 			}
@@ -59,7 +59,7 @@ const longJudging = 2048
 type judgement struct{ logit, probability float64 }
 
 // discriminate writes a table of what the model says of each picture.
-func discriminate(ctx context.Context, path string, pictures []string, given labels, engine runtime.Options, stdout, stderr io.Writer) error {
+func discriminate(ctx context.Context, path string, pictures []string, given labels, engine engine, stdout, stderr io.Writer) error {
 	d, err := openDiscriminator(ctx, path, engine, len(pictures), stderr)
 	if err != nil {
 		return err
@@ -114,11 +114,11 @@ type discriminator struct {
 }
 
 // openDiscriminator loads a discriminator for that many pictures.
-func openDiscriminator(ctx context.Context, path string, o runtime.Options, pictures int, stderr io.Writer) (*discriminator, error) {
+func openDiscriminator(ctx context.Context, path string, e engine, pictures int, stderr io.Writer) (*discriminator, error) {
 	if pictures >= longJudging {
-		o.Batch = defaultBatch
+		e.Batch = defaultBatch
 	}
-	n, in, err := openNetwork(ctx, path, o, modelinfo.Discriminator, 4, stderr)
+	n, in, err := openNetwork(ctx, path, e, modelinfo.Discriminator, 4, stderr)
 	if err != nil {
 		return nil, err
 	}

@@ -10,7 +10,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/gantrain/gantrain/cmd/internal/command"
-	"github.com/gantrain/gantrain/runtime"
 )
 
 const (
@@ -31,7 +30,7 @@ type generateOptions struct {
 	npy    string
 	saveZ  string
 	force  bool
-	engine runtime.Options
+	engine engine
 
 	stdout, stderr io.Writer
 }
@@ -69,7 +68,7 @@ func newGenerate() *cli.Command {
 }
 
 func generateOptionsOf(c *cli.Context) (*generateOptions, error) {
-	engine, err := sessionOptions(c)
+	engine, err := engineOf(c)
 	if err != nil {
 		return nil, err
 	}

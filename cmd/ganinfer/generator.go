@@ -39,7 +39,7 @@ type generator struct {
 	output string
 	labels labels     // of the pictures; none where the model takes none
 	lanes  int        // runs at a time
-	gpu    sync.Mutex // a GPU is given one run at a time, whose memory is scarce
+	turn   sync.Mutex // a GPU is given one run at a time, whose memory is scarce
 }
 
 // lanesOf returns how many batches are made side by side.
@@ -50,14 +50,14 @@ func lanesOf(count, batch int) int {
 // openGenerator loads a generator for that many pictures. latentSize is that of
 // the noise to come, 0 if it is the model that decides; batch 0 means the
 // model's own if it has one, else defaultBatch.
-func openGenerator(ctx context.Context, path string, o runtime.Options, count, latentSize, batch int, stderr io.Writer) (*generator, error) {
+func openGenerator(ctx context.Context, path string, e engine, count, latentSize, batch int, stderr io.Writer) (*generator, error) {
 	lanes := lanesOf(count, cmp.Or(batch, defaultBatch))
-	o.Threads = goruntime.GOMAXPROCS(0) / lanes
-	o.Waiting = runtime.SpinDuringRun
+	e.Threads = goruntime.GOMAXPROCS(0) / lanes
+	e.Waiting = runtime.SpinDuringRun
 	if count >= longSeries {
-		o.Batch = cmp.Or(batch, defaultBatch)
+		e.Batch = cmp.Or(batch, defaultBatch)
 	}
-	n, in, err := openNetwork(ctx, path, o, modelinfo.Generator, 2, stderr)
+	n, in, err := openNetwork(ctx, path, e, modelinfo.Generator, 2, stderr)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +99,7 @@ func (g *generator) settle(in runtime.Port, latentSize, batch int) error {
 
 // imageOutput finds the output that holds pictures: "image", or the only one
 // with four axes.
-func imageOutput(path string, s *runtime.Session) (runtime.Port, error) {
+func imageOutput(path string, s session) (runtime.Port, error) {
 	var found []runtime.Port
 	for _, p := range s.Outputs() {
 		if len(p.Shape) != 4 || p.Dtype != tensor.Float32 {
@@ -180,9 +180,9 @@ func (g *generator) condition(given labels) (err error) {
 // run makes the pictures of noise z [batch, latent], the first of which has that
 // number.
 func (g *generator) run(ctx context.Context, z []float32, first int) (images, error) {
-	if g.session.Provider() == runtime.CUDA {
-		g.gpu.Lock()
-		defer g.gpu.Unlock()
+	if g.gpu {
+		g.turn.Lock()
+		defer g.turn.Unlock()
 	}
 	in := tensor.New(tensor.WithShape(g.batch, g.info.Latent), tensor.WithBacking(z))
 	outputs, err := g.session.Run(ctx, g.feed(in, g.labels, first))

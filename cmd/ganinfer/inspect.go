@@ -21,12 +21,33 @@ func newInspect() *cli.Command {
 		Usage:     "say what a model holds: inputs, outputs, metadata, layers",
 		ArgsUsage: "FILE.onnx",
 		Description: "Reads any ONNX file; needs no ONNX Runtime. Example:\n\n" +
-			"ganinfer inspect runs/digits/generator.onnx",
+			"ganinfer inspect runs/digits/generator.onnx\n\n" +
+			"Asked for a runtime, it loads the model there too, and fails with what the runtime can't honour:\n\n" +
+			"ganinfer inspect --runtime gorgonia keras.onnx",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "runtime", Usage: "load the model by `WHICH` too: onnxruntime or gorgonia", DefaultText: "none"},
+		},
 		Action: func(c *cli.Context) error {
 			if c.NArg() != 1 {
 				return command.Usage(c, "%d arguments, want one ONNX file", c.NArg())
 			}
-			return inspect(c.App.Writer, c.Args().First())
+			path := c.Args().First()
+			if !c.IsSet("runtime") {
+				return inspect(c.App.Writer, path)
+			}
+			name, err := runtimeOf(c)
+			if err != nil {
+				return err
+			}
+			if err := inspect(c.App.Writer, path); err != nil {
+				return err
+			}
+			s, _, err := engine{runtime: name}.open(c.Context, path, c.App.ErrWriter)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(c.App.Writer, "\nloads in %s\n", name)
+			return s.Close()
 		},
 	}
 }

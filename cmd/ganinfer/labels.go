@@ -104,7 +104,7 @@ func (n *network) feed(rows *tensor.Dense, all labels, first int) map[string]*te
 
 // inputs returns the input of float32 numbers with so many axes and, where there
 // is one, that of labels: int64 [batch, 1].
-func inputs(path string, s *runtime.Session, rank int) (in runtime.Port, label string, err error) {
+func inputs(path string, s session, rank int) (in runtime.Port, label string, err error) {
 	var found, labels []runtime.Port
 	for _, p := range s.Inputs() {
 		switch {

@@ -1,4 +1,4 @@
-// Command ganinfer runs exported GANs on ONNX Runtime: it makes pictures with a
+// Command ganinfer runs exported GANs on ONNX Runtime or Gorgonia: it makes pictures with a
 // generator, judges pictures with a discriminator, and says what a model holds.
 package main
 

@@ -30,6 +30,7 @@ func TestScripts(t *testing.T) {
 			"pictures": makePictures,
 			"vectors":  makeVectors,
 			"pngs":     countPictures,
+			"barepath": barePath,
 			"exitcode": script.ExitCode,
 			"waitfor":  script.WaitFor,
 		},
@@ -83,6 +84,11 @@ func makeVectors(ts *testscript.TestScript, _ bool, args []string) {
 		}
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b, 0o644))
+}
+
+// barePath leaves nothing on the PATH but the program under test: no go command.
+func barePath(ts *testscript.TestScript, _ bool, _ []string) {
+	ts.Setenv("PATH", filepath.SplitList(ts.Getenv("PATH"))[0])
 }
 
 // countPictures FOLDER [COUNT] fails unless the folder holds whole PNG pictures

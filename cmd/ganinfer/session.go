@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -12,18 +13,72 @@ import (
 	"github.com/gantrain/gantrain/cmd/internal/command"
 	"github.com/gantrain/gantrain/internal/nearest"
 	"github.com/gantrain/gantrain/runtime"
+	"github.com/gantrain/gantrain/runtime/gorgonia"
 	"github.com/gantrain/gantrain/runtime/modelinfo"
 )
 
-// sessionFlags say where and how a model runs.
+// session is an open model, on ONNX Runtime or on Gorgonia.
+type session interface {
+	Inputs() []runtime.Port
+	Outputs() []runtime.Port
+	Metadata() map[string]string
+	Run(ctx context.Context, in map[string]*tensor.Dense) (map[string]*tensor.Dense, error)
+	Close() error
+}
+
+// The runtimes, as --runtime names them.
+const (
+	onGorgonia    = "gorgonia"
+	onONNXRuntime = "onnxruntime"
+)
+
+// engine says where and how a model runs.
+type engine struct {
+	runtime         string
+	runtime.Options // of ONNX Runtime
+}
+
+// sessionFlags are what an engine is asked for by.
 func sessionFlags() []cli.Flag {
+	return append([]cli.Flag{
+		&cli.StringFlag{Name: "runtime", Value: onONNXRuntime, Usage: "run the model by `WHICH`: onnxruntime, or gorgonia, which needs no shared library"},
+	}, nativeFlags()...)
+}
+
+// nativeFlags are what ONNX Runtime is asked for by.
+func nativeFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "provider", Value: string(runtime.CPU), Usage: "run the model on `WHERE`: cpu, cuda, or auto (cuda where it loads, else cpu)"},
 		&cli.StringFlag{Name: "onnxruntime", Usage: "load ONNX Runtime from the shared library `PATH` instead of the bundled one"},
 	}
 }
 
-func sessionOptions(c *cli.Context) (runtime.Options, error) {
+// runtimeOf reads --runtime.
+func runtimeOf(c *cli.Context) (string, error) {
+	name := c.String("runtime")
+	if known := []string{onONNXRuntime, onGorgonia}; !slices.Contains(known, name) {
+		return "", command.Usage(c, "--runtime %s: want onnxruntime or gorgonia%s", name, nearest.Hint(name, known))
+	}
+	return name, nil
+}
+
+// engineOf reads the flags.
+func engineOf(c *cli.Context) (engine, error) {
+	name, err := runtimeOf(c)
+	if err != nil {
+		return engine{}, err
+	}
+	for _, flag := range []string{"provider", "onnxruntime"} {
+		if name == onGorgonia && c.IsSet(flag) {
+			return engine{}, command.Usage(c, "--%s and --runtime gorgonia: want one of them", flag)
+		}
+	}
+	options, err := nativeOptions(c)
+	return engine{name, options}, err
+}
+
+// nativeOptions reads the flags for ONNX Runtime.
+func nativeOptions(c *cli.Context) (runtime.Options, error) {
 	given := c.String("provider")
 	provider, err := runtime.ParseProvider(given)
 	if err != nil {
@@ -33,13 +88,34 @@ func sessionOptions(c *cli.Context) (runtime.Options, error) {
 	return runtime.Options{Provider: provider, Library: c.String("onnxruntime")}, nil
 }
 
+// open opens a model. gpu says that a GPU computes. What the runtime has to say
+// goes to stderr.
+func (e engine) open(ctx context.Context, path string, stderr io.Writer) (s session, gpu bool, err error) {
+	if e.runtime == onGorgonia {
+		s, err := gorgonia.Open(ctx, path)
+		if err != nil {
+			return nil, false, err // and not a session that holds nil
+		}
+		return s, false, nil
+	}
+	native, err := runtime.Open(ctx, path, e.Options)
+	if err != nil {
+		return nil, false, err
+	}
+	if note := native.Note(); note != "" {
+		fmt.Fprintf(stderr, "ganinfer: %s\n", note)
+	}
+	return native, native.Provider() == runtime.CUDA, nil
+}
+
 // maxNumbers bounds the input and the output of a run: a gibibyte of float32.
 const maxNumbers = 1 << 28
 
 // network is an open model that takes a batch of one kind of input.
 type network struct {
 	path    string
-	session *runtime.Session
+	session session
+	gpu     bool           // computes
 	info    modelinfo.Info // the range is set
 	input   string
 	label   string // the input for labels; "" where the model takes none
@@ -48,15 +124,11 @@ type network struct {
 
 // openNetwork loads a model whose metadata names that kind of network
 // (modelinfo.Generator or Discriminator) or none, and returns its input of rank
-// axes. The range and the batch are not set yet. What the session has
-// to say goes to stderr.
-func openNetwork(ctx context.Context, path string, o runtime.Options, kind string, rank int, stderr io.Writer) (network, runtime.Port, error) {
-	s, err := runtime.Open(ctx, path, o)
+// axes. The range and the batch are not set yet.
+func openNetwork(ctx context.Context, path string, e engine, kind string, rank int, stderr io.Writer) (network, runtime.Port, error) {
+	s, gpu, err := e.open(ctx, path, stderr)
 	if err != nil {
 		return network{}, runtime.Port{}, err
-	}
-	if note := s.Note(); note != "" {
-		fmt.Fprintf(stderr, "ganinfer: %s\n", note)
 	}
 	info, err := modelinfo.Parse(s.Metadata())
 	if err != nil {
@@ -72,7 +144,7 @@ func openNetwork(ctx context.Context, path string, o runtime.Options, kind strin
 		s.Close()
 		return network{}, runtime.Port{}, err
 	}
-	return network{path: path, session: s, info: info, input: in.Name, label: label}, in, nil
+	return network{path: path, session: s, gpu: gpu, info: info, input: in.Name, label: label}, in, nil
 }
 
 // fits returns an error where a batch of a port's rows is more than a run may

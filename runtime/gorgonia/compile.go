@@ -26,6 +26,7 @@ type program struct {
 	inputs  []*gorgonia.Node // by the model's order
 	values  map[string]operand
 	machine gorgonia.VM // nil where nothing depends on the inputs
+	numbers int         // of all arrays that a run fills
 }
 
 // compiler builds a program's graph. Whatever depends on shapes and weights only
@@ -77,6 +78,7 @@ func (m *model) compile(key string, shapes []tensor.Shape) (p *program, err erro
 		}
 		p.values[n.outputs[0]] = y
 	}
+	p.numbers = c.numbers
 	if len(c.computed) > 0 {
 		p.machine = gorgonia.NewTapeMachine(c.graph.SubgraphRoots(c.computed...))
 	}
