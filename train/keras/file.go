@@ -3,10 +3,7 @@ package keras
 import (
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
-	"strconv"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
@@ -32,21 +29,17 @@ const maxModel = 2<<30 - 1
 // readModel reads an ONNX file and the tensors that it keeps in other files of
 // its folder.
 func readModel(path string) (*onnxpb.ModelProto, error) {
-	folder, err := os.OpenRoot(filepath.Dir(path))
-	if err != nil {
-		return nil, reason(err)
-	}
-	defer folder.Close()
+	files := &onnxpb.Files{Folder: filepath.Dir(path)}
+	defer files.Close()
 	b, err := readSome(path, maxModel)
 	if err != nil {
 		return nil, err
 	}
-	return parseModel(b, folder)
+	return parseModel(b, files)
 }
 
-// parseModel reads a serialised model; a tensor kept elsewhere must be in the
-// folder, or below it.
-func parseModel(b []byte, folder *os.Root) (*onnxpb.ModelProto, error) {
+// parseModel reads a serialised model, and into it what it keeps in other files.
+func parseModel(b []byte, files *onnxpb.Files) (*onnxpb.ModelProto, error) {
 	if n := beside(b, rawData); n > maxBeside {
 		return nil, fmt.Errorf("%d bytes beside the weights, want at most %d", n, maxBeside)
 	}
@@ -64,12 +57,11 @@ func parseModel(b []byte, folder *os.Root) (*onnxpb.ModelProto, error) {
 	if g := m.Graph; max(len(g.Node), len(g.Initializer), len(g.Input), len(g.Output)) > maxParts {
 		return nil, fmt.Errorf("holds more than %d nodes or tensors, which no export of Keras' does", maxParts)
 	}
-	read := map[string]int64{} // bytes, by file
 	for _, t := range m.Graph.Initializer {
 		if t.DataLocation != onnxpb.TensorProto_EXTERNAL {
 			continue
 		}
-		data, err := readExternal(t, folder, read)
+		data, err := readExternal(t, files)
 		if err != nil {
 			return nil, fmt.Errorf("initializer %q: %w", brief(t.Name), err)
 		}
@@ -102,9 +94,8 @@ func beside(message []byte, path []protowire.Number) int {
 	return total
 }
 
-// readExternal reads what a tensor keeps in another file, as many bytes as its
-// shape has: of all tensors together no more than the file holds.
-func readExternal(t *onnxpb.TensorProto, folder *os.Root, read map[string]int64) ([]byte, error) {
+// readExternal reads the numbers of a tensor from another file.
+func readExternal(t *onnxpb.TensorProto, files *onnxpb.Files) ([]byte, error) {
 	if len(t.Dims) > maxAxes {
 		return nil, fmt.Errorf("has %d axes", len(t.Dims))
 	}
@@ -118,47 +109,5 @@ func readExternal(t *onnxpb.TensorProto, folder *os.Root, read map[string]int64)
 		}
 		length *= d
 	}
-	var name string
-	var offset int64
-	for _, e := range t.ExternalData {
-		var err error
-		switch e.Key {
-		case "location":
-			name = e.Value
-		case "offset":
-			offset, err = strconv.ParseInt(e.Value, 10, 64)
-		case "length":
-			var n int64
-			if n, err = strconv.ParseInt(e.Value, 10, 64); err == nil && n != length {
-				err = fmt.Errorf("its shape %v takes %d", t.Dims, length)
-			}
-		}
-		if err != nil {
-			return nil, fmt.Errorf("its data has %s %q: %s", e.Key, brief(e.Value), brief(err.Error()))
-		}
-	}
-	if !filepath.IsLocal(filepath.FromSlash(name)) {
-		return nil, fmt.Errorf("its data is kept in %q: want a file in the model's folder", brief(name))
-	}
-	name = filepath.Clean(filepath.FromSlash(name))
-	info, err := folder.Stat(name)
-	if err != nil {
-		return nil, fmt.Errorf("its data in %q: %w", brief(name), reason(err))
-	}
-	if !info.Mode().IsRegular() || offset < 0 || offset > info.Size()-length {
-		return nil, fmt.Errorf("its data is kept in %q, which is no file or has not %d bytes from %d on", brief(name), length, offset)
-	}
-	if read[name] += length; read[name] > info.Size() {
-		return nil, fmt.Errorf("its data in %q is that of other tensors too", brief(name))
-	}
-	f, err := folder.Open(name)
-	if err != nil {
-		return nil, fmt.Errorf("its data in %q: %w", brief(name), reason(err))
-	}
-	defer f.Close()
-	data := make([]byte, length)
-	if _, err := io.ReadFull(io.NewSectionReader(f, offset, length), data); err != nil {
-		return nil, fmt.Errorf("its data in %q: %w", brief(name), err)
-	}
-	return data, nil
+	return files.Read(t, length)
 }
