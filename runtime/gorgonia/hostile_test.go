@@ -97,7 +97,9 @@ type hostileModel struct {
 // hostile are models that must be refused.
 func hostile(t testing.TB) []hostileModel {
 	relu := node("Relu", []string{"x"}, "y")
-	sum := func(w ...*onnxpb.TensorProto) *onnxpb.ModelProto { return small(w, node("Add", []string{"x", "w"}, "y")) }
+	sum := func(w ...*onnxpb.TensorProto) *onnxpb.ModelProto {
+		return small(w, node("Add", []string{"x", "w"}, "y"))
+	}
 	raw := func(dtype onnxpb.TensorProto_DataType, n int, dims ...int64) *onnxpb.TensorProto {
 		return &onnxpb.TensorProto{Name: "w", DataType: int32(dtype), Dims: dims, RawData: make([]byte, n)}
 	}
