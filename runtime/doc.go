@@ -9,5 +9,5 @@
 // The work is done by ONNX Runtime, whose shared library is fetched at first
 // use through the go command and kept in the user's cache. Options.Library or
 // the environment variable ONNXRUNTIME_LIB name another one, such as a GPU
-// build; version 1.24 or newer is needed.
+// build; version 1.24 or newer is needed. Package runtime/gorgonia does without.
 package runtime

@@ -21,6 +21,8 @@ func less[T number](a, b T) bool { return a < b }
 func neg[T number](a T) T        { return -a }
 func sqrt[T number](a T) T       { return T(math.Sqrt(float64(a))) }
 
+var addition = arithmetic("Add", add[float32], add[float64], add[int32], add[int64])
+
 // arithmetic is a binary operator, written for every type of number.
 func arithmetic[F32, F64, I32, I64 any](name string,
 	f32 func(a, b float32) F32, f64 func(a, b float64) F64, i32 func(a, b int32) I32, i64 func(a, b int64) I64,

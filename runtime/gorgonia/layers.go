@@ -97,7 +97,7 @@ func gemm(a *attributes) builder {
 	a.onlyFloat("alpha", 1)
 	a.onlyFloat("beta", 1)
 	transA, transB := a.int("transA", 0) != 0, a.int("transB", 0) != 0
-	sum := definitionOfAdd(&attributes{})
+	sum := addition(&attributes{})
 	return func(c *compiler, in []operand) (operand, error) {
 		switch {
 		case !given(in, 2):
@@ -119,8 +119,6 @@ func gemm(a *attributes) builder {
 		return y, nil
 	}
 }
-
-var definitionOfAdd = arithmetic("Add", add[float32], add[float64], add[int32], add[int64])
 
 // convolution is what Conv and ConvTranspose have in common: two axes of space,
 // explicit pads, no dilation, one group.

@@ -21,7 +21,7 @@ const unlimited = 1 << 16
 // definitions are the operators that are known, by their names. What they do is
 // the same from opset 13 to 23.
 var definitions = map[string]definition{
-	"Add":  {2, 2, arithmetic("Add", add[float32], add[float64], add[int32], add[int64])},
+	"Add":  {2, 2, addition},
 	"Sub":  {2, 2, arithmetic("Sub", sub[float32], sub[float64], sub[int32], sub[int64])},
 	"Mul":  {2, 2, arithmetic("Mul", mul[float32], mul[float64], mul[int32], mul[int64])},
 	"Div":  {2, 2, arithmetic("Div", div[float32], div[float64], div[int32], div[int64])},
