@@ -46,9 +46,9 @@ func newCrosscheck() *cli.Command {
 			&cli.StringFlag{Name: "report", Usage: "write a page with all differences to `FILE.html`"},
 			&cli.BoolFlag{Name: "json", Usage: "print all differences as JSON", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "force", Usage: "overwrite files", DisableDefaultText: true},
-		}, sessionFlags()...),
+		}, nativeFlags()...),
 		Action: func(c *cli.Context) error {
-			engine, err := sessionOptions(c)
+			native, err := nativeOptions(c)
 			if err != nil {
 				return err
 			}
@@ -56,7 +56,7 @@ func newCrosscheck() *cli.Command {
 				files: c.Args().Slice(),
 				check: keras.Options{
 					GAN: c.String("gan"), Batch: c.Int("batch"), Seed: c.Uint64("seed"), Tolerance: c.Float64("tolerance"),
-					Against: c.String("against"), Expect: c.String("expect"), Runtime: engine,
+					Against: c.String("against"), Expect: c.String("expect"), Runtime: native,
 				},
 				save: c.String("save"), report: c.String("report"), json: c.Bool("json"), force: c.Bool("force"),
 				stdout: c.App.Writer,

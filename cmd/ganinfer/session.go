@@ -40,8 +40,14 @@ type engine struct {
 
 // sessionFlags are what an engine is asked for by.
 func sessionFlags() []cli.Flag {
-	return []cli.Flag{
+	return append([]cli.Flag{
 		&cli.StringFlag{Name: "runtime", Value: onONNXRuntime, Usage: "run the model by `WHICH`: onnxruntime, or gorgonia, which needs no shared library"},
+	}, nativeFlags()...)
+}
+
+// nativeFlags are what ONNX Runtime is asked for by.
+func nativeFlags() []cli.Flag {
+	return []cli.Flag{
 		&cli.StringFlag{Name: "provider", Value: string(runtime.CPU), Usage: "run the model on `WHERE`: cpu, cuda, or auto (cuda where it loads, else cpu)"},
 		&cli.StringFlag{Name: "onnxruntime", Usage: "load ONNX Runtime from the shared library `PATH` instead of the bundled one"},
 	}
@@ -67,13 +73,19 @@ func engineOf(c *cli.Context) (engine, error) {
 			return engine{}, command.Usage(c, "--%s and --runtime gorgonia: want one of them", flag)
 		}
 	}
+	options, err := nativeOptions(c)
+	return engine{name, options}, err
+}
+
+// nativeOptions reads the flags for ONNX Runtime.
+func nativeOptions(c *cli.Context) (runtime.Options, error) {
 	given := c.String("provider")
 	provider, err := runtime.ParseProvider(given)
 	if err != nil {
 		names := []string{string(runtime.CPU), string(runtime.CUDA), string(runtime.Auto)}
-		return engine{}, command.Usage(c, "--provider %s: want cpu, cuda or auto%s", given, nearest.Hint(given, names))
+		return runtime.Options{}, command.Usage(c, "--provider %s: want cpu, cuda or auto%s", given, nearest.Hint(given, names))
 	}
-	return engine{name, runtime.Options{Provider: provider, Library: c.String("onnxruntime")}}, nil
+	return runtime.Options{Provider: provider, Library: c.String("onnxruntime")}, nil
 }
 
 // open opens a model. gpu says that a GPU computes. What the runtime has to say

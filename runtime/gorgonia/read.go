@@ -86,8 +86,8 @@ func opsetOf(file *onnxpb.ModelProto) (int64, error) {
 func standard(domain string) bool { return domain == "" || domain == "ai.onnx" }
 
 func (m *model) readWeights(g *onnxpb.GraphProto, folder string) error {
-	w := &weights{folder: folder}
-	defer w.close()
+	w := &weights{onnxpb.Files{Folder: folder}}
+	defer w.Close()
 	for _, t := range g.Initializer {
 		if t.Name == "" {
 			return errors.New("a weight has no name")

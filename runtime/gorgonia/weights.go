@@ -2,14 +2,8 @@ package gorgonia
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"math"
-	"os"
-	"path/filepath"
-	"strconv"
 
 	"gorgonia.org/tensor"
 
@@ -30,27 +24,7 @@ var dtypes = map[onnxpb.TensorProto_DataType]tensor.Dtype{
 func elementSize(dtype tensor.Dtype) int { return int(dtype.Size()) }
 
 // weights reads a model's initialisers.
-type weights struct {
-	folder string // where other files may lie; "" for none
-	root   *os.Root
-	files  map[string]*dataFile
-}
-
-// dataFile is a file that holds weights. Its bytes may be read once only, so
-// that a small model can't ask for a large file again and again.
-type dataFile struct {
-	*os.File
-	size, left int64
-}
-
-func (w *weights) close() {
-	for _, f := range w.files {
-		f.Close()
-	}
-	if w.root != nil {
-		w.root.Close()
-	}
-}
+type weights struct{ onnxpb.Files }
 
 // read checks that all the elements are there before it makes room for them.
 func (w *weights) read(t *onnxpb.TensorProto) (array, error) {
@@ -71,7 +45,7 @@ func (w *weights) read(t *onnxpb.TensorProto) (array, error) {
 	}
 	raw := t.RawData
 	if t.DataLocation == onnxpb.TensorProto_EXTERNAL {
-		if raw, err = w.external(t, int64(n)*int64(elementSize(dtype))); err != nil {
+		if raw, err = w.Read(t, int64(n)*int64(elementSize(dtype))); err != nil {
 			return a, err
 		}
 	} else if len(raw) == 0 && n > 0 {
@@ -126,89 +100,5 @@ func (a *array) fromBytes(raw []byte, n int) (err error) {
 		return nil
 	}
 	_, err = binary.Decode(raw, binary.LittleEndian, a.data)
-	return err
-}
-
-// external reads the bytes of a tensor from a file in the model's folder, which
-// neither its name nor a link may leave.
-func (w *weights) external(t *onnxpb.TensorProto, size int64) ([]byte, error) {
-	location, offset, length := "", int64(0), size
-	for _, e := range t.ExternalData {
-		var err error
-		switch e.Key {
-		case "location":
-			location = e.Value
-		case "offset":
-			offset, err = strconv.ParseInt(e.Value, 10, 64)
-		case "length":
-			length, err = strconv.ParseInt(e.Value, 10, 64)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("external data with %s %.40q, want a number", e.Key, e.Value)
-		}
-	}
-	if length != size {
-		return nil, fmt.Errorf("external data of %d bytes, want %d", length, size)
-	}
-	f, err := w.file(location)
-	if err != nil {
-		return nil, err
-	}
-	if offset < 0 || offset > f.size || size > f.size-offset {
-		return nil, fmt.Errorf("external data %.100q has %d bytes, want %d from %d on", location, f.size, size, offset)
-	}
-	if size > f.left {
-		return nil, fmt.Errorf("external data %.100q is used twice", location)
-	}
-	f.left -= size
-	raw := make([]byte, size)
-	if _, err := f.ReadAt(raw, offset); err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("external data %.100q: %w", location, reason(err))
-	}
-	return raw, nil
-}
-
-// file opens a file of the model's folder, once.
-func (w *weights) file(location string) (*dataFile, error) {
-	if f, ok := w.files[location]; ok {
-		return f, nil
-	}
-	if w.folder == "" {
-		return nil, fmt.Errorf("external data %.100q, but the model came without a folder", location)
-	}
-	if !filepath.IsLocal(location) {
-		return nil, fmt.Errorf("external data %.100q is not in the model's folder", location)
-	}
-	if w.root == nil {
-		root, err := os.OpenRoot(w.folder)
-		if err != nil {
-			return nil, fmt.Errorf("the model's folder: %w", reason(err))
-		}
-		w.root = root
-	}
-	// Looked at before it is opened, since opening a pipe waits for its writer.
-	info, err := w.root.Stat(location)
-	if err != nil {
-		return nil, fmt.Errorf("external data %.100q: %w", location, reason(err))
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("external data %.100q is not a regular file", location)
-	}
-	f, err := w.root.Open(location)
-	if err != nil {
-		return nil, fmt.Errorf("external data %.100q: %w", location, reason(err))
-	}
-	if w.files == nil {
-		w.files = map[string]*dataFile{}
-	}
-	w.files[location] = &dataFile{File: f, size: info.Size(), left: info.Size()}
-	return w.files[location], nil
-}
-
-// reason drops the path from an error that names the file anyway.
-func reason(err error) error {
-	if p, ok := errors.AsType[*fs.PathError](err); ok {
-		return p.Err
-	}
 	return err
 }

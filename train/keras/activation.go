@@ -135,7 +135,7 @@ func newDims(n *onnxpb.NodeProto, dims []int, to *constant) ([]int, error) {
 		}
 		return made.dims[1:], nil
 	}
-	bad := fmt.Errorf("makes %v of %v an example", to.ints, dims)
+	bad := fmt.Errorf("makes %s of %v an example", sizes(to.ints), dims)
 	if len(to.ints) < 2 || len(to.ints) > maxAxes {
 		return nil, bad
 	}

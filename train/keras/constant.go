@@ -59,6 +59,9 @@ func (c *constant) pick(i int, from *constant, j int) {
 
 // tensorConstant reads an initializer, whose numbers lie in the file.
 func tensorConstant(t *onnxpb.TensorProto) (*constant, error) {
+	if len(t.Dims) > maxAxes {
+		return nil, fmt.Errorf("has %d axes", len(t.Dims))
+	}
 	c := &constant{dims: []int{}}
 	const most = 1 << 30
 	for _, d := range t.Dims {

@@ -90,7 +90,7 @@ func readGeometry(n *onnxpb.NodeProto, w *constant) (geometry, error) {
 	for name, to := range map[string][]int{"strides": g.Stride[:], "pads": pads} {
 		if v, ok := intsAttribute(n, name); ok {
 			if len(v) != len(to) {
-				return g, fmt.Errorf("%s %v", name, v)
+				return g, fmt.Errorf("%s %s", name, sizes(v))
 			}
 			copy(to, v)
 		}
@@ -109,13 +109,13 @@ func readGeometry(n *onnxpb.NodeProto, w *constant) (geometry, error) {
 	kernel, given := intsAttribute(n, "kernel_shape")
 	switch other := func(v int) bool { return v != 1 }; {
 	case given && !slices.Equal(kernel, g.Kernel[:]):
-		return g, fmt.Errorf("kernel_shape %v, its weight is %v", kernel, w.dims)
+		return g, fmt.Errorf("kernel_shape %s, its weight is %v", sizes(kernel), w.dims)
 	case g.Kernel[0] != g.Kernel[1]:
 		g.fault = fmt.Sprintf("a kernel of %dx%d, want a square", g.Kernel[0], g.Kernel[1])
 	case g.Stride[0] != g.Stride[1]:
 		g.fault = fmt.Sprintf("strides %v, want equal ones", g.Stride)
 	case slices.ContainsFunc(dilations, other):
-		g.fault = fmt.Sprintf("dilations %v, want none", dilations)
+		g.fault = fmt.Sprintf("dilations %s, want none", sizes(dilations))
 	case intAttribute(n, "group", 1) != 1:
 		g.fault = fmt.Sprintf("%d groups, want one", intAttribute(n, "group", 1))
 	case slices.ContainsFunc(outputPads, func(v int) bool { return v != 0 }) || sized || auto != "NOTSET":

@@ -176,7 +176,7 @@ func (r *Report) compare(s *subject, all [ways]evaluation) {
 	for i, p := range s.probes {
 		c := LayerCheck{Ours: p.ours, Keras: p.layer, Shape: append([]int{s.batch}, p.shape...), Holds: true}
 		for _, pair := range pairs {
-			a, b := all[pair.a].at(i), all[pair.b].at(i)
+			a, b := all[pair.a][i], all[pair.b][i]
 			if a == nil || b == nil {
 				c.Pairs = append(c.Pairs, nil)
 				continue

@@ -68,23 +68,31 @@ var damages = []struct {
 		g.Input[0].Type.GetTensorType().Shape.Dim[1].Value = &onnxpb.TensorShapeProto_Dimension_DimParam{DimParam: "n"}
 	}},
 	{"an input without a type", "has 0 axes", func(g *onnxpb.GraphProto) { g.Input[0].Type = nil }},
-	{"data outside the folder", "want a file in the model's folder", func(g *onnxpb.GraphProto) { external(g.Initializer[0], "../secret", "0", "") }},
-	{"data outside the folder, by a detour", "want a file in the model's folder", func(g *onnxpb.GraphProto) { external(g.Initializer[0], "a/../../secret", "0", "") }},
-	{"data anywhere", "want a file in the model's folder", func(g *onnxpb.GraphProto) { external(g.Initializer[0], "/etc/passwd", "0", "") }},
-	{"data nowhere", "want a file in the model's folder", func(g *onnxpb.GraphProto) { external(g.Initializer[0], "", "0", "") }},
-	{"data behind a link", "its data", func(g *onnxpb.GraphProto) { external(g.Initializer[0], "link", "0", "") }},
-	{"data in a folder", "which is no file", func(g *onnxpb.GraphProto) { external(g.Initializer[0], ".", "0", "") }},
-	{"data that is missing", "its data", func(g *onnxpb.GraphProto) { external(g.Initializer[0], "missing", "0", "") }},
-	{"data beyond the end", "has not", func(g *onnxpb.GraphProto) { external(g.Initializer[0], "data", "4611686018427387904", "") }},
-	{"data before the beginning", "has not", func(g *onnxpb.GraphProto) { external(g.Initializer[0], "data", "-4", "") }},
-	{"data of another length", "its shape", func(g *onnxpb.GraphProto) { external(g.Initializer[0], "data", "0", "3") }},
-	{"data of 2 GB", "has not", func(g *onnxpb.GraphProto) {
+	{"data outside the folder", "is not in the model's folder", func(g *onnxpb.GraphProto) { external(g.Initializer[0], "../secret", "0", "") }},
+	{"data outside the folder, by a detour", "is not in the model's folder", func(g *onnxpb.GraphProto) { external(g.Initializer[0], "a/../../secret", "0", "") }},
+	{"data anywhere", "is not in the model's folder", func(g *onnxpb.GraphProto) { external(g.Initializer[0], "/etc/passwd", "0", "") }},
+	{"data nowhere", "is not in the model's folder", func(g *onnxpb.GraphProto) { external(g.Initializer[0], "", "0", "") }},
+	{"data behind a link", "path escapes", func(g *onnxpb.GraphProto) { external(g.Initializer[0], "link", "0", "") }},
+	{"data in a folder", "is not a regular file", func(g *onnxpb.GraphProto) { external(g.Initializer[0], ".", "0", "") }},
+	{"data that is missing", "no such file", func(g *onnxpb.GraphProto) { external(g.Initializer[0], "missing", "0", "") }},
+	{"data beyond the end", "has 4096 bytes, want", func(g *onnxpb.GraphProto) { external(g.Initializer[0], "data", "4611686018427387904", "") }},
+	{"data before the beginning", "from -4 on", func(g *onnxpb.GraphProto) { external(g.Initializer[0], "data", "-4", "") }},
+	{"data of another length", "external data of 3 bytes, want", func(g *onnxpb.GraphProto) { external(g.Initializer[0], "data", "0", "3") }},
+	{"data that all tensors share", "is used twice", func(g *onnxpb.GraphProto) {
+		for _, p := range g.Initializer {
+			external(p, "small", "0", "")
+		}
+	}},
+	{"data of 2 GB", "has 4096 bytes, want 1073741824", func(g *onnxpb.GraphProto) {
 		external(g.Initializer[0], "data", "0", "")
 		g.Initializer[0].Dims = []int64{1 << 28}
 	}},
 	{"data too large for a model", "is empty or too large", func(g *onnxpb.GraphProto) {
 		external(g.Initializer[0], "data", "0", "")
 		g.Initializer[0].Dims = []int64{1 << 40, 1 << 40}
+	}},
+	{"megabytes of attributes", "bytes beside the weights", func(g *onnxpb.GraphProto) {
+		g.Node[0].Attribute = slices.Repeat([]*onnxpb.AttributeProto{{}}, 1<<21+1)
 	}},
 	{"thousands of nodes", "nodes or tensors", func(g *onnxpb.GraphProto) {
 		g.Node = append(g.Node, slices.Repeat([]*onnxpb.NodeProto{{OpType: "Relu"}}, 5000)...)
@@ -100,6 +108,7 @@ func damaged(t testing.TB, change func(g *onnxpb.GraphProto)) string {
 		os.Mkdir(folder, 0o755),
 		os.WriteFile(filepath.Join(folder, "..", "secret"), make([]byte, 4096), 0o644),
 		os.WriteFile(filepath.Join(folder, "data"), make([]byte, 4096), 0o644),
+		os.WriteFile(filepath.Join(folder, "small"), make([]byte, 400), 0o644),
 		os.Symlink(filepath.Join("..", "secret"), filepath.Join(folder, "link")),
 	} {
 		if err != nil {
@@ -212,15 +221,13 @@ func FuzzCheck(f *testing.F) {
 	if err := os.WriteFile(filepath.Join(inside, "data"), make([]byte, 1<<12), 0o644); err != nil {
 		f.Fatal(err)
 	}
-	folder, err := os.OpenRoot(inside)
-	if err != nil {
-		f.Fatal(err)
-	}
 	o := Options{Batch: 2, Seed: 1, Tolerance: 1e-5}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var before, after goruntime.MemStats
 		goruntime.ReadMemStats(&before)
-		m, err := parseModel(b, folder)
+		files := &onnxpb.Files{Folder: inside}
+		defer files.Close()
+		m, err := parseModel(b, files)
 		if err != nil {
 			return
 		}

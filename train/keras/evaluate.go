@@ -130,13 +130,6 @@ func places(s stored, ours, picture arch.Shape) []int {
 // there is none.
 type evaluation [][]float32
 
-func (e evaluation) at(probe int) []float32 {
-	if e == nil {
-		return nil
-	}
-	return e[probe]
-}
-
 // subject is what is evaluated.
 type subject struct {
 	graph  *onnxpb.ModelProto // Keras'
@@ -263,11 +256,6 @@ func (s *subject) kerasORT(ctx context.Context, o runtime.Options) (evaluation, 
 		return nil, err
 	}
 	return s.kerasValues(values)
-}
-
-// kerasGorgonia waits for a reader of ONNX files that builds Gorgonia graphs.
-func (s *subject) kerasGorgonia(context.Context, runtime.Options) (evaluation, error) {
-	return nil, nil
 }
 
 // runWith runs a model that gives some of its inner values as well.

@@ -3,11 +3,9 @@ package keras
 import (
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
-	"strconv"
 
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/gantrain/gantrain/export/onnxpb"
@@ -16,27 +14,35 @@ import (
 // maxParts is many times what the largest of the networks has.
 const maxParts = 1 << 12
 
+// maxBeside bounds the bytes of a model that are no numbers of its weights: once
+// decoded, an empty node takes a hundred times as many as in the file. Exports of
+// Keras' have some ten thousand.
+const maxBeside = 1 << 22
+
+// rawData are the fields that lead from a model to the numbers of its weights:
+// graph, initializer, raw_data.
+var rawData = []protowire.Number{7, 5, 9}
+
 // maxModel is the largest message that protobuf, and so an ONNX file, can be.
 const maxModel = 2<<30 - 1
 
 // readModel reads an ONNX file and the tensors that it keeps in other files of
 // its folder.
 func readModel(path string) (*onnxpb.ModelProto, error) {
-	folder, err := os.OpenRoot(filepath.Dir(path))
-	if err != nil {
-		return nil, reason(err)
-	}
-	defer folder.Close()
+	files := &onnxpb.Files{Folder: filepath.Dir(path)}
+	defer files.Close()
 	b, err := readSome(path, maxModel)
 	if err != nil {
 		return nil, err
 	}
-	return parseModel(b, folder)
+	return parseModel(b, files)
 }
 
-// parseModel reads a serialised model; a tensor kept elsewhere must be in the
-// folder, or below it.
-func parseModel(b []byte, folder *os.Root) (*onnxpb.ModelProto, error) {
+// parseModel reads a serialised model, and into it what it keeps in other files.
+func parseModel(b []byte, files *onnxpb.Files) (*onnxpb.ModelProto, error) {
+	if n := beside(b, rawData); n > maxBeside {
+		return nil, fmt.Errorf("%d bytes beside the weights, want at most %d", n, maxBeside)
+	}
 	m := new(onnxpb.ModelProto)
 	// What is not known here is not passed on to a runtime either.
 	if err := (proto.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(b, m); err != nil {
@@ -51,71 +57,57 @@ func parseModel(b []byte, folder *os.Root) (*onnxpb.ModelProto, error) {
 	if g := m.Graph; max(len(g.Node), len(g.Initializer), len(g.Input), len(g.Output)) > maxParts {
 		return nil, fmt.Errorf("holds more than %d nodes or tensors, which no export of Keras' does", maxParts)
 	}
-	left := int64(maxModel)
 	for _, t := range m.Graph.Initializer {
 		if t.DataLocation != onnxpb.TensorProto_EXTERNAL {
 			continue
 		}
-		data, err := readExternal(t, folder, left)
+		data, err := readExternal(t, files)
 		if err != nil {
 			return nil, fmt.Errorf("initializer %q: %w", brief(t.Name), err)
 		}
-		left -= int64(len(data))
 		t.RawData, t.DataLocation, t.ExternalData = data, onnxpb.TensorProto_DEFAULT, nil
 	}
 	return m, nil
 }
 
-// readExternal reads what a tensor keeps in a file of its own: at most so many
-// bytes, and as many as its shape has.
-func readExternal(t *onnxpb.TensorProto, folder *os.Root, most int64) ([]byte, error) {
+// beside counts the bytes of a message outside of the field that a path leads to.
+func beside(message []byte, path []protowire.Number) int {
+	total := 0
+	for len(message) > 0 {
+		number, kind, tag := protowire.ConsumeTag(message)
+		if tag < 0 {
+			return total + len(message)
+		}
+		size := protowire.ConsumeFieldValue(number, kind, message[tag:])
+		if size < 0 {
+			return total + len(message)
+		}
+		total += tag + size
+		if content, n := protowire.ConsumeBytes(message[tag:]); number == path[0] && kind == protowire.BytesType && n > 0 {
+			total -= len(content)
+			if len(path) > 1 {
+				total += beside(content, path[1:])
+			}
+		}
+		message = message[tag+size:]
+	}
+	return total
+}
+
+// readExternal reads the numbers of a tensor from another file.
+func readExternal(t *onnxpb.TensorProto, files *onnxpb.Files) ([]byte, error) {
+	if len(t.Dims) > maxAxes {
+		return nil, fmt.Errorf("has %d axes", len(t.Dims))
+	}
 	length := int64(4) // of one number
 	if t.DataType == int32(onnxpb.TensorProto_INT64) {
 		length = 8
 	}
 	for _, d := range t.Dims {
-		if d < 1 || d > most/length {
+		if d < 1 || d > maxModel/length {
 			return nil, fmt.Errorf("its shape %v is empty or too large", t.Dims)
 		}
 		length *= d
 	}
-	var name string
-	var offset int64
-	for _, e := range t.ExternalData {
-		var err error
-		switch e.Key {
-		case "location":
-			name = e.Value
-		case "offset":
-			offset, err = strconv.ParseInt(e.Value, 10, 64)
-		case "length":
-			var n int64
-			if n, err = strconv.ParseInt(e.Value, 10, 64); err == nil && n != length {
-				err = fmt.Errorf("its shape %v takes %d", t.Dims, length)
-			}
-		}
-		if err != nil {
-			return nil, fmt.Errorf("its data has %s %q: %w", e.Key, brief(e.Value), err)
-		}
-	}
-	if !filepath.IsLocal(filepath.FromSlash(name)) {
-		return nil, fmt.Errorf("its data is kept in %q: want a file in the model's folder", brief(name))
-	}
-	info, err := folder.Stat(filepath.FromSlash(name))
-	if err != nil {
-		return nil, fmt.Errorf("its data: %w", err)
-	}
-	if !info.Mode().IsRegular() || offset < 0 || offset > info.Size()-length {
-		return nil, fmt.Errorf("its data is kept in %q, which is no file or has not %d bytes from %d on", brief(name), length, offset)
-	}
-	f, err := folder.Open(filepath.FromSlash(name))
-	if err != nil {
-		return nil, fmt.Errorf("its data: %w", err)
-	}
-	defer f.Close()
-	data := make([]byte, length)
-	if _, err := io.ReadFull(io.NewSectionReader(f, offset, length), data); err != nil {
-		return nil, fmt.Errorf("its data in %q: %w", brief(name), err)
-	}
-	return data, nil
+	return files.Read(t, length)
 }

@@ -67,6 +67,9 @@ func foldReshape(n *onnxpb.NodeProto, in []*constant) (*constant, error) {
 	if in[1].ints == nil || in[1].symbolic() {
 		return nil, errors.New("gives weights a shape that depends on the batch")
 	}
+	if len(in[1].ints) > maxAxes {
+		return nil, fmt.Errorf("makes %d axes", len(in[1].ints))
+	}
 	out := *in[0]
 	out.dims, out.flipped = []int{}, nil
 	open, known := -1, 1
@@ -79,7 +82,7 @@ func foldReshape(n *onnxpb.NodeProto, in []*constant) (*constant, error) {
 		case d == 0 && i < len(in[0].dims) && intAttribute(n, "allowzero", 0) == 0:
 			d = int64(in[0].dims[i])
 		case d < 1 || d > int64(in[0].size()/known):
-			return nil, fmt.Errorf("makes %v of %v", in[1].ints, in[0].dims)
+			return nil, fmt.Errorf("makes %s of %v", sizes(in[1].ints), in[0].dims)
 		}
 		known *= int(d)
 		out.dims = append(out.dims, int(d))
@@ -88,7 +91,7 @@ func foldReshape(n *onnxpb.NodeProto, in []*constant) (*constant, error) {
 		out.dims[open] = in[0].size() / known
 	}
 	if out.size() != in[0].size() {
-		return nil, fmt.Errorf("makes %v of %v", in[1].ints, in[0].dims)
+		return nil, fmt.Errorf("makes %s of %v", sizes(in[1].ints), in[0].dims)
 	}
 	return &out, nil
 }
@@ -115,6 +118,9 @@ func foldUnsqueeze(_ *onnxpb.NodeProto, in []*constant) (*constant, error) {
 	out.dims, out.flipped = slices.Clone(in[0].dims), nil
 	axes := slices.Clone(in[1].ints)
 	rank := len(in[0].dims) + len(axes)
+	if rank > maxAxes {
+		return nil, fmt.Errorf("makes %d axes", rank)
+	}
 	for i, a := range axes {
 		if a < 0 {
 			axes[i] += int64(rank)
@@ -141,11 +147,11 @@ func permutation(n *onnxpb.NodeProto, rank int) ([]int, error) {
 	sorted := slices.Sorted(slices.Values(perm))
 	for i, p := range sorted {
 		if p != i {
-			return nil, fmt.Errorf("puts %d axes in the order %v", rank, perm)
+			return nil, fmt.Errorf("puts %d axes in the order %s", rank, sizes(perm))
 		}
 	}
 	if len(perm) != rank {
-		return nil, fmt.Errorf("puts %d axes in the order %v", rank, perm)
+		return nil, fmt.Errorf("puts %d axes in the order %s", rank, sizes(perm))
 	}
 	return perm, nil
 }

@@ -27,6 +27,22 @@ func brief(s string) string {
 	return clean
 }
 
+// sizes prints the numbers of a shape, which a file may have made many.
+func sizes[T int | int64](numbers []T) string {
+	var words []string
+	for _, n := range numbers[:min(len(numbers), maxAxes)] {
+		word := fmt.Sprint(n)
+		if int64(n) == batchSize {
+			word = "batch"
+		}
+		words = append(words, word)
+	}
+	if len(numbers) > maxAxes {
+		words = append(words, "…")
+	}
+	return fmt.Sprint(words)
+}
+
 // kerasName is the layer that a node belongs to: of the TensorFlow route's names
 // MODEL/LAYER/OP the second part, of a node that lost it that of one of its
 // weights. The JAX route names no layers: the node's own name.

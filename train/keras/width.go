@@ -70,7 +70,7 @@ func resize(layers arch.Layers, width func(int) int) arch.Layers {
 			if i == last {
 				break
 			}
-			if at := reshaped(layers[i+1:]); at >= 0 {
+			if at := becoming(layers[i+1:]); at >= 0 {
 				r := layers[i+1+at].(arch.Reshape)
 				r.Shape = slices.Clone(r.Shape)
 				r.Shape[0] = width(r.Shape[0])
@@ -100,9 +100,9 @@ func resize(layers arch.Layers, width func(int) int) arch.Layers {
 	return out
 }
 
-// reshaped finds the Reshape that a Dense's features reach, -1 where they reach
+// becoming finds the Reshape that a Dense's features reach, -1 where they reach
 // another layer with weights first.
-func reshaped(layers arch.Layers) int {
+func becoming(layers arch.Layers) int {
 	for i, l := range layers {
 		switch l.(type) {
 		case arch.Reshape:

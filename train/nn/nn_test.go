@@ -266,3 +266,57 @@ func TestInferenceErrors(t *testing.T) {
 		t.Errorf("error %v, want %s", err, want)
 	}
 }
+
+// What each layer puts out has its name, and asking for it changes nothing.
+func TestRunLayers(t *testing.T) {
+	g, err := nn.NewInference(arch.Discriminator, smallDiscriminator, used(t, arch.Discriminator, smallDiscriminator), 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(append([]int{2}, smallDiscriminator.Input...)...))
+	for i := range x.Float32s() {
+		x.Float32s()[i] = float32(i%7) / 7
+	}
+	before, err := g.Run(x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	outputs, layers, err := g.RunLayers(x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	after, err := g.Run(x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(after) != len(before) {
+		t.Fatalf("%d outputs, then %d", len(before), len(after))
+	}
+	for i := range before {
+		for _, other := range []*tensor.Dense{outputs[i], after[i]} {
+			if !slices.Equal(before[i].Float32s(), other.Float32s()) {
+				t.Errorf("output %d has changed", i)
+			}
+		}
+	}
+	rows, err := smallDiscriminator.Rows()
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := 0
+	for _, r := range rows {
+		if _, ok := r.Layer.(arch.Dropout); ok {
+			continue
+		}
+		if name := nn.LayerName(arch.Discriminator, r.Name); k >= len(layers) || g.Layers[k].Name != name {
+			t.Fatalf("layer %d is not %s", k, name)
+		}
+		if want := append([]int{2}, r.Output...); !slices.Equal(layers[k].Shape(), tensor.Shape(want)) {
+			t.Errorf("%s puts out %v, want %v", r.Name, layers[k].Shape(), want)
+		}
+		k++
+	}
+	if k != len(layers) {
+		t.Errorf("%d layers, want %d", len(layers), k)
+	}
+}

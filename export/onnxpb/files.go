@@ -1,0 +1,121 @@
+package onnxpb
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+)
+
+// Files reads what the tensors of a model keep in other files, which lie in the
+// model's folder: neither a name nor a link leads out of it.
+type Files struct {
+	Folder string // "" for none
+	root   *os.Root
+	files  map[string]*dataFile
+}
+
+// dataFile is a file that holds tensors. Its bytes may be read once only, so
+// that a small model can't ask for a large file again and again.
+type dataFile struct {
+	*os.File
+	size, left int64
+}
+
+// Close closes the files.
+func (f *Files) Close() {
+	for _, d := range f.files {
+		d.Close()
+	}
+	if f.root != nil {
+		f.root.Close()
+	}
+}
+
+// Read reads the size bytes of a tensor, for which room is made once they are
+// known to be there.
+func (f *Files) Read(t *TensorProto, size int64) ([]byte, error) {
+	location, offset, length := "", int64(0), size
+	for _, e := range t.ExternalData {
+		var err error
+		switch e.Key {
+		case "location":
+			location = e.Value
+		case "offset":
+			offset, err = strconv.ParseInt(e.Value, 10, 64)
+		case "length":
+			length, err = strconv.ParseInt(e.Value, 10, 64)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("external data with %s %.40q, want a number", e.Key, e.Value)
+		}
+	}
+	if length != size {
+		return nil, fmt.Errorf("external data of %d bytes, want %d", length, size)
+	}
+	d, err := f.open(filepath.FromSlash(location))
+	if err != nil {
+		return nil, err
+	}
+	if offset < 0 || offset > d.size || size > d.size-offset {
+		return nil, fmt.Errorf("external data %.100q has %d bytes, want %d from %d on", location, d.size, size, offset)
+	}
+	if size > d.left {
+		return nil, fmt.Errorf("external data %.100q is used twice", location)
+	}
+	d.left -= size
+	raw := make([]byte, size)
+	if _, err := d.ReadAt(raw, offset); err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("external data %.100q: %w", location, reason(err))
+	}
+	return raw, nil
+}
+
+// open opens a file of the model's folder, once.
+func (f *Files) open(location string) (*dataFile, error) {
+	if f.Folder == "" {
+		return nil, fmt.Errorf("external data %.100q, but the model came without a folder", location)
+	}
+	if !filepath.IsLocal(location) {
+		return nil, fmt.Errorf("external data %.100q is not in the model's folder", location)
+	}
+	name := filepath.Clean(location)
+	if d, ok := f.files[name]; ok {
+		return d, nil
+	}
+	if f.root == nil {
+		root, err := os.OpenRoot(f.Folder)
+		if err != nil {
+			return nil, fmt.Errorf("the model's folder: %w", reason(err))
+		}
+		f.root = root
+	}
+	// Looked at before it is opened, since opening a pipe waits for its writer.
+	info, err := f.root.Stat(name)
+	if err != nil {
+		return nil, fmt.Errorf("external data %.100q: %w", location, reason(err))
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("external data %.100q is not a regular file", location)
+	}
+	file, err := f.root.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("external data %.100q: %w", location, reason(err))
+	}
+	if f.files == nil {
+		f.files = map[string]*dataFile{}
+	}
+	f.files[name] = &dataFile{File: file, size: info.Size(), left: info.Size()}
+	return f.files[name], nil
+}
+
+// reason drops the path from an error that names the file anyway.
+func reason(err error) error {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		return p.Err
+	}
+	return err
+}
