@@ -342,6 +342,9 @@ func (r *Run) record(values []float64) error {
 		return err
 	}
 	r.watch(values)
+	if err := r.watchSpread(); err != nil {
+		return err
+	}
 	if step%(1+r.report.Goal/maxPoints) != 0 {
 		return nil
 	}

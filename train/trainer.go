@@ -29,6 +29,7 @@ type Trainer struct {
 	current  *program      // that has the newest state
 	ahead    *draft        // the next step's feed; nil where there is none
 	samples  *nn.Inference // the generator at the grid's batch size
+	watch    *nn.Inference // the same at the size of what is watched
 
 	// The order of an epoch's images, unless they are drawn with replacement. Only
 	// draw uses it, in one goroutine at a time.
@@ -305,6 +306,29 @@ func (t *Trainer) Samples() (*tensor.Dense, error) {
 		fillNoise(floats(z), gan.Latent, t.Model.Seed, pictureStream, 0)
 	}
 	out, err := t.samples.Run(in...)
+	if err != nil {
+		return nil, err
+	}
+	return out[0], nil
+}
+
+// watched makes n samples with the weights of now, always from the same latent
+// vectors; of a conditional GAN, classes take turns.
+func (t *Trainer) watched(n int) (*tensor.Dense, error) {
+	gan := t.Model.GAN
+	if err := t.Store(); err != nil {
+		return nil, err
+	}
+	if t.watch == nil {
+		var err error
+		if t.watch, err = nn.NewInference(arch.Generator, gan.Generator, t.Model.Weights(arch.Generator), n); err != nil {
+			return nil, err
+		}
+	}
+	z := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(n, gan.Latent.Size))
+	fillNoise(floats(z), gan.Latent, t.Model.Seed, pictureStream, 0)
+	labels := t.labelled(gan.Generator, n, func(i int) int { return i % gan.Classes })
+	out, err := t.watch.Run(append([]*tensor.Dense{z}, labels...)...)
 	if err != nil {
 		return nil, err
 	}

@@ -22,7 +22,32 @@ func (r *Run) watch(values []float64) {
 	r.warn(m.Watch.Step(m.Step, number("d_accuracy"), number("g_loss"), math.NaN())) // gradients are not measured
 }
 
-// watchSamples judges by how much samples differ, beside as much of the data.
+const (
+	// Collapse may come and be seen within two epochs of some hundred steps.
+	watchEvery = 50 // steps
+	// Few pictures, since they are made on the tape: as many as the smallest grid
+	// of the published GANs has, by which the bounds were set.
+	watchedPictures = 16
+)
+
+// watchSpread judges by how much samples differ, beside as much of the data. It
+// has a schedule of its own: a grid may be due once in thousands of steps.
+func (r *Run) watchSpread() error {
+	m := r.Model()
+	if m.Step%watchEvery != 0 {
+		return nil
+	}
+	n := m.GAN.Grid.Rows * m.GAN.Grid.Columns
+	if m.GAN.Image.Picture() {
+		n = min(n, watchedPictures)
+	}
+	samples, err := r.trainer.watched(n)
+	if err != nil {
+		return err
+	}
+	return r.watchSamples(samples)
+}
+
 func (r *Run) watchSamples(samples *tensor.Dense) error {
 	spread, err := record.Spread(samples)
 	if err != nil {

@@ -45,6 +45,41 @@ func TestRunsWarn(t *testing.T) {
 	}
 }
 
+// Samples are looked at when no grid is due, and a run that makes one picture from
+// all noise says so.
+func TestCollapseIsSeenBetweenGrids(t *testing.T) {
+	gan := tiny(func(g *arch.GAN) { g.Grid.Every = 1000 })
+	r := newTinyRun(t, gan)
+	var said []string
+	r.OnWarning = func(line string) { said = append(said, line) }
+	for step := 601; step <= 900; step++ {
+		r.Model().Step = step
+		if err := r.watchSpread(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(said) != 0 {
+		t.Fatalf("a generator that was just made: %q", said)
+	}
+	for name, v := range r.Model().Weights(arch.Generator) {
+		if strings.HasSuffix(name, "/weight") {
+			clear(floats(v))
+		}
+	}
+	if err := r.trainer.current.Load(); err != nil {
+		t.Fatal(err)
+	}
+	for step := 901; step <= 1200; step++ {
+		r.Model().Step = step
+		if err := r.watchSpread(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(said) != 1 || !strings.HasPrefix(said[0], "mode collapse: ") || !strings.Contains(said[0], "since step 950") {
+		t.Errorf("said %q, want one line about collapse since step 950", said)
+	}
+}
+
 // A checkpoint holds what was seen, so that a resumed run goes on the same.
 func TestTheWatchIsResumed(t *testing.T) {
 	gan := tiny(func(g *arch.GAN) { g.Grid.Steps = 2 })

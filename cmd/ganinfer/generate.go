@@ -27,6 +27,7 @@ type generateOptions struct {
 	z      string // noise of one's own
 	out    string // folder for PNG files
 	grid   string // PNG file
+	csv    string // of points
 	npy    string
 	saveZ  string
 	force  bool
@@ -50,8 +51,9 @@ func newGenerate() *cli.Command {
 			&cli.StringFlag{Name: "label", Usage: "make pictures of class `CLASS`, counted from 0"},
 			&cli.StringFlag{Name: "labels", Usage: "give the pictures the `CLASSES`, as 3,1,4, over and over"},
 			&cli.StringFlag{Name: "out", Usage: "write 000000.png and so on into `FOLDER`"},
-			&cli.StringFlag{Name: "grid", Usage: "write all pictures as one into `FILE.png`"},
-			&cli.StringFlag{Name: "npy", Usage: "write the model's numbers [n, C, H, W] into `FILE.npy`"},
+			&cli.StringFlag{Name: "grid", Usage: "write all pictures as one, or a plot of all points, into `FILE.png`"},
+			&cli.StringFlag{Name: "csv", Usage: "write points, one a line, into `FILE.csv`"},
+			&cli.StringFlag{Name: "npy", Usage: "write the model's numbers [n, C, H, W], or points [n, 2], into `FILE.npy`"},
 			&cli.StringFlag{Name: "z", Usage: "take the noise [n, latent] from `FILE.npy` instead of drawing it"},
 			&cli.StringFlag{Name: "save-z", Usage: "write the noise [n, latent] into `FILE.npy`"},
 			&cli.IntFlag{Name: "batch", Usage: "give the model `SIZE` vectors at a time", DefaultText: fmt.Sprint(defaultBatch, ", or what the model is made for")},
@@ -74,7 +76,7 @@ func generateOptionsOf(c *cli.Context) (*generateOptions, error) {
 	}
 	o := &generateOptions{
 		model: c.Args().First(), count: c.Int("n"), batch: c.Int("batch"), seed: c.Uint64("seed"),
-		z: c.String("z"), out: c.String("out"), grid: c.String("grid"), npy: c.String("npy"), saveZ: c.String("save-z"),
+		z: c.String("z"), out: c.String("out"), grid: c.String("grid"), csv: c.String("csv"), npy: c.String("npy"), saveZ: c.String("save-z"),
 		force: c.Bool("force"), engine: engine, stdout: c.App.Writer, stderr: c.App.ErrWriter,
 	}
 	for _, f := range c.Command.Flags {
@@ -91,8 +93,8 @@ func generateOptionsOf(c *cli.Context) (*generateOptions, error) {
 		return nil, command.Usage(c, "--batch %d: want 1 to %d", o.batch, maxBatch)
 	case o.z != "" && c.IsSet("seed"):
 		return nil, command.Usage(c, "--z and --seed: want one source of noise")
-	case o.out == "" && o.grid == "" && o.npy == "":
-		return nil, command.Usage(c, "nothing to write: want --out, --grid or --npy")
+	case o.out == "" && o.grid == "" && o.csv == "" && o.npy == "":
+		return nil, command.Usage(c, "nothing to write: want --out, --grid, --csv or --npy")
 	}
 	if o.labels, err = labelsOf(c); err != nil {
 		return nil, err
@@ -102,7 +104,7 @@ func generateOptionsOf(c *cli.Context) (*generateOptions, error) {
 	}
 	seen := map[string]string{}
 	for _, f := range []struct{ flag, path string }{
-		{"the model", o.model}, {"--z", o.z}, {"--out", o.out}, {"--grid", o.grid}, {"--npy", o.npy}, {"--save-z", o.saveZ},
+		{"the model", o.model}, {"--z", o.z}, {"--out", o.out}, {"--grid", o.grid}, {"--csv", o.csv}, {"--npy", o.npy}, {"--save-z", o.saveZ},
 	} {
 		if f.path == "" {
 			continue
@@ -130,7 +132,7 @@ func resolved(path string) string {
 // generate makes the pictures. What the outputs and the noise make impossible
 // fails before the model is loaded.
 func generate(ctx context.Context, o *generateOptions) (err error) {
-	for _, path := range []string{o.grid, o.npy, o.saveZ} {
+	for _, path := range []string{o.grid, o.csv, o.npy, o.saveZ} {
 		if path == "" {
 			continue
 		}
@@ -158,6 +160,9 @@ func generate(ctx context.Context, o *generateOptions) (err error) {
 		return err
 	}
 	defer g.session.Close()
+	if err := g.takes(o); err != nil {
+		return err
+	}
 	if err := g.condition(o.labels); err != nil {
 		return err
 	}

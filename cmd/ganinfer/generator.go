@@ -29,14 +29,17 @@ const (
 	// a short one.
 	longSeries = 512
 	maxLatent  = 1 << 20
+	maxPlotted = 100_000
 	maxFlight  = 1024 // pictures made at a time, beyond two batches
 )
 
-// generator is a model that turns noise [batch, latent] into pictures. Its
+// generator is a model that turns noise [batch, latent] into pictures, or into
+// points. Its
 // info has the latent size and the distribution.
 type generator struct {
 	network
 	output string
+	points bool       // it makes points [batch, 2]
 	labels labels     // of the pictures; none where the model takes none
 	lanes  int        // runs at a time
 	turn   sync.Mutex // a GPU is given one run at a time, whose memory is scarce
@@ -74,17 +77,19 @@ func openGenerator(ctx context.Context, path string, e engine, count, latentSize
 			assumed = ", and normal noise"
 		}
 	}
-	defaults(&g.info, path, assumed, stderr)
+	if !g.points { // which have no range
+		defaults(&g.info, path, assumed, stderr)
+	}
 	return g, nil
 }
 
 // settle sets what the input, the outputs and the command line tell.
 func (g *generator) settle(in runtime.Port, latentSize, batch int) error {
-	out, err := imageOutput(g.path, g.session)
+	out, err := exampleOutput(g.path, g.session)
 	if err != nil {
 		return err
 	}
-	g.output = out.Name
+	g.output, g.points = out.Name, len(out.Shape) == 2
 	if g.info.Latent, err = latentOf(g.path, in.Shape[1], g.info.Latent, latentSize); err != nil {
 		return err
 	}
@@ -97,11 +102,35 @@ func (g *generator) settle(in runtime.Port, latentSize, batch int) error {
 	return g.fits(out, out.Shape[1:]...)
 }
 
-// imageOutput finds the output that holds pictures: "image", or the only one
-// with four axes.
-func imageOutput(path string, s session) (runtime.Port, error) {
+// makes names what it makes.
+func (g *generator) makes() string {
+	if g.points {
+		return "points"
+	}
+	return "pictures"
+}
+
+// takes refuses what can't be written of what the model makes.
+func (g *generator) takes(o *generateOptions) error {
+	switch {
+	case g.points && o.out != "":
+		return fmt.Errorf("%s makes points, --out takes pictures: want --grid, --csv or --npy", g.path)
+	case !g.points && o.csv != "":
+		return fmt.Errorf("%s makes pictures, --csv takes points: want --out, --grid or --npy", g.path)
+	case g.points && o.grid != "" && o.count > maxPlotted:
+		return fmt.Errorf("%s: %d points, want at most %d in a plot; --csv and --npy take any", o.grid, o.count, maxPlotted)
+	}
+	return nil
+}
+
+// exampleOutput finds the output that holds pictures: "image", or the only one
+// with four axes; or the points of the plane, "points".
+func exampleOutput(path string, s session) (runtime.Port, error) {
 	var found []runtime.Port
 	for _, p := range s.Outputs() {
+		if p.Name == "points" && len(p.Shape) == 2 && p.Shape[1] == 2 && p.Dtype == tensor.Float32 {
+			return p, nil
+		}
 		if len(p.Shape) != 4 || p.Dtype != tensor.Float32 {
 			continue
 		}
@@ -154,15 +183,33 @@ func batchOf(path string, fixed int64, asked int) (int, error) {
 	return int(fixed), nil
 }
 
-// images is what one run gave: pictures [n, C, H, W].
+// images is what one run gave: pictures [n, C, H, W], or points [n, 2], which have
+// no height and width.
 type images struct {
 	data    []float32
 	c, h, w int
 }
 
-// at returns picture i.
+// shape is that of a picture or a point.
+func (m images) shape() []int {
+	if m.h == 0 {
+		return []int{m.c}
+	}
+	return []int{m.c, m.h, m.w}
+}
+
+// size is how many numbers one has.
+func (m images) size() int {
+	size := 1
+	for _, n := range m.shape() {
+		size *= n
+	}
+	return size
+}
+
+// at returns picture or point i.
 func (m images) at(i int) []float32 {
-	size := m.c * m.h * m.w
+	size := m.size()
 	return m.data[i*size:][:size]
 }
 
@@ -192,6 +239,12 @@ func (g *generator) run(ctx context.Context, z []float32, first int) (images, er
 	data, shape, err := floats(g.path, g.output, outputs)
 	if err != nil {
 		return images{}, err
+	}
+	if g.points {
+		if len(shape) != 2 || shape[0] != g.batch || shape[1] != 2 {
+			return images{}, fmt.Errorf("%s: output %s has shape %v for a batch of %d", g.path, g.output, shape, g.batch)
+		}
+		return images{data: data, c: 2}, nil
 	}
 	if len(shape) != 4 || shape[0] != g.batch || shape.TotalSize() != len(data) || len(data) == 0 {
 		return images{}, fmt.Errorf("%s: output %s has shape %v for a batch of %d", g.path, g.output, shape, g.batch)

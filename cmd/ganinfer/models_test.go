@@ -60,6 +60,7 @@ func writeModels(dir string) error {
 		"two.onnx":         generatorModel(generatorInfo, 2, -1, 0),
 		"foreign.onnx":     generatorModel(unnamed, 1, -1, 0),
 		"nan.onnx":         generatorModel(noNumber, 1, -1, float32(math.NaN())),
+		"points.onnx":      pointsModel(),
 		"fixed.onnx":       fixed,
 		"label.onnx":       labelled,
 		"threeinputs.onnx": three,
@@ -122,6 +123,20 @@ func generatorModel(info modelinfo.Info, c int, batch int64, offset float32) *on
 			{Name: "reshape", OpType: "Reshape", Input: []string{"t", "shape"}, Output: []string{"image"}},
 		},
 		ValueInfo: []*onnxpb.ValueInfoProto{valueInfo("h", onnxpb.TensorProto_FLOAT, -1, int64(pixels))},
+	})
+}
+
+// pointsModel makes z [batch, 4] into points [batch, 2], its first two numbers
+// times a weight each.
+func pointsModel() *onnxpb.ModelProto {
+	info := generatorInfo
+	info.Min, info.Max = 0, 0
+	return model(info, &onnxpb.GraphProto{
+		Name:        "generator",
+		Input:       []*onnxpb.ValueInfoProto{valueInfo("z", onnxpb.TensorProto_FLOAT, -1, testLatent)},
+		Output:      []*onnxpb.ValueInfoProto{valueInfo("points", onnxpb.TensorProto_FLOAT, -1, 2)},
+		Initializer: []*onnxpb.TensorProto{floatTensor("dense/weight", []float32{2, 0, 0, 3, 0, 0, 0, 0}, testLatent, 2)},
+		Node:        []*onnxpb.NodeProto{{Name: "dense", OpType: "MatMul", Input: []string{"z", "dense/weight"}, Output: []string{"points"}}},
 	})
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/gantrain/gantrain/cmd/internal/command"
 	"github.com/gantrain/gantrain/internal/safefile"
 	"github.com/gantrain/gantrain/runtime/picture"
+	"github.com/gantrain/gantrain/train/record"
 )
 
 // produce runs the generator and writes what was asked for.
@@ -24,26 +25,28 @@ func produce(ctx context.Context, o *generateOptions, g *generator, noise *noise
 	var failed error // without the names of the files that are given up for it
 	err := toFile(o.npy, func(npy io.Writer) error {
 		return toFile(o.saveZ, func(saveZ io.Writer) error {
-			p := &producer{o: o, g: g, noise: noise, npy: npy, saveZ: saveZ}
-			done, failed = p.all(ctx)
-			return failed
+			return toFile(o.csv, func(csv io.Writer) error {
+				p := &producer{o: o, g: g, noise: noise, npy: npy, saveZ: saveZ, csv: csv}
+				done, failed = p.all(ctx)
+				return failed
+			})
 		})
 	})
 	switch {
 	case err != nil && ctx.Err() != nil:
-		return fmt.Errorf("after %d of %d pictures: %w", done, noise.count, ctx.Err())
+		return fmt.Errorf("after %d of %d %s: %w", done, noise.count, g.makes(), ctx.Err())
 	case failed != nil:
 		return failed
 	case err != nil:
 		return err
 	}
 	var to []string
-	for _, path := range []string{o.out, o.grid, o.npy} {
+	for _, path := range []string{o.out, o.grid, o.csv, o.npy} {
 		if path != "" {
 			to = append(to, path)
 		}
 	}
-	_, err = fmt.Fprintf(o.stdout, "%d pictures: %s\n", noise.count, strings.Join(to, ", "))
+	_, err = fmt.Fprintf(o.stdout, "%d %s: %s\n", noise.count, g.makes(), strings.Join(to, ", "))
 	return err
 }
 
@@ -64,9 +67,11 @@ type producer struct {
 	g          *generator
 	noise      *noise
 	npy, saveZ io.Writer // nil: not wanted
-	shape      images    // of the first batch, without its data
-	layout     layout    // of the grid
-	scale      int       // of its pictures
+	csv        io.Writer
+	drawn      [][2]float64 // points of the plot
+	shape      images       // of the first batch, without its data
+	layout     layout       // of the grid
+	scale      int          // of its pictures
 	cells      []image.Image
 
 	mu       sync.Mutex // guards what follows
@@ -76,7 +81,7 @@ type producer struct {
 
 // all makes every picture and returns how many were made.
 func (p *producer) all(ctx context.Context) (int, error) {
-	p.progress = command.NewProgress(p.o.stderr, 0, p.noise.count, "pictures")
+	p.progress = command.NewProgress(p.o.stderr, 0, p.noise.count, p.g.makes())
 	defer p.progress.Close()
 	workers, ctx := errgroup.WithContext(ctx)
 	workers.SetLimit(p.g.lanes) // Go waits for a free one: memory stays bounded
@@ -87,6 +92,9 @@ func (p *producer) all(ctx context.Context) (int, error) {
 	}
 	if err != nil || p.o.grid == "" {
 		return p.done, err
+	}
+	if p.g.points {
+		return p.done, record.Scatter(p.o.grid, p.g.info.Architecture, nil, p.drawn)
 	}
 	return p.done, picture.WritePNG(p.o.grid, picture.Grid(p.layout.order(p.cells, p.g.labels), p.layout.columns, p.scale))
 }
@@ -133,8 +141,13 @@ func (p *producer) batch(ctx context.Context, first int, z []float32, turn <-cha
 	if err := p.arrays(m, z, n); err != nil {
 		return err
 	}
+	if p.g.points {
+		if err := p.point(m, n); err != nil {
+			return err
+		}
+	}
 	close(next)
-	if p.o.out != "" || p.o.grid != "" {
+	if !p.g.points && (p.o.out != "" || p.o.grid != "") {
 		for i := range n {
 			if err := ctx.Err(); err != nil {
 				return err
@@ -162,7 +175,7 @@ func (p *producer) arrays(m images, z []float32, n int) error {
 		}
 	}
 	if p.npy != nil {
-		if err := writeFloats(p.npy, m.data[:n*m.c*m.h*m.w]); err != nil {
+		if err := writeFloats(p.npy, m.data[:n*m.size()]); err != nil {
 			return unwritten(p.o.npy, err)
 		}
 	}
@@ -189,10 +202,10 @@ func (p *producer) check(m images) error {
 		return nil
 	}
 	p.shape = images{c: m.c, h: m.h, w: m.w}
-	if (p.o.out != "" || p.o.grid != "") && m.c != 1 && m.c != 3 {
+	if !p.g.points && (p.o.out != "" || p.o.grid != "") && m.c != 1 && m.c != 3 {
 		return fmt.Errorf("%s: %d channels make no picture, only 1 and 3 do: --npy writes any", p.g.path, m.c)
 	}
-	if p.o.grid != "" {
+	if !p.g.points && p.o.grid != "" {
 		var size image.Point
 		p.layout = layoutOf(p.noise.count, p.g.labels)
 		p.scale, size = p.layout.scale(m.w, m.h)
@@ -203,7 +216,26 @@ func (p *producer) check(m images) error {
 		p.cells = make([]image.Image, p.noise.count)
 	}
 	if p.npy != nil {
-		return writeNpyHeader(p.npy, p.noise.count, m.c, m.h, m.w)
+		return writeNpyHeader(p.npy, append([]int{p.noise.count}, m.shape()...)...)
+	}
+	return nil
+}
+
+// point writes the first n points of a batch, and keeps them where they are
+// plotted.
+func (p *producer) point(m images, n int) error {
+	var lines []byte
+	for i := range n {
+		x, y := m.at(i)[0], m.at(i)[1]
+		lines = fmt.Appendf(lines, "%v,%v\n", x, y)
+		if p.o.grid != "" {
+			p.drawn = append(p.drawn, [2]float64{float64(x), float64(y)})
+		}
+	}
+	if p.csv != nil {
+		if _, err := p.csv.Write(lines); err != nil {
+			return unwritten(p.o.csv, err)
+		}
 	}
 	return nil
 }

@@ -70,6 +70,24 @@ func (f File) Fetch(ctx context.Context) (string, error) {
 	return path, nil
 }
 
+// Is reports whether the file at path has f's content.
+func (f File) Is(path string) (bool, error) {
+	r, err := os.Open(path)
+	if err != nil {
+		return false, err
+	}
+	defer r.Close()
+	info, err := r.Stat()
+	if err != nil || !info.Mode().IsRegular() || info.Size() != f.Size {
+		return false, err
+	}
+	sum := sha256.New()
+	if _, err := io.Copy(sum, r); err != nil {
+		return false, err
+	}
+	return fmt.Sprintf("%x", sum.Sum(nil)) == f.SHA256, nil
+}
+
 func (f File) place() (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {

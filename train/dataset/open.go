@@ -18,7 +18,7 @@ import (
 //	a file NAME.csv of points (CSV)
 //
 // Pictures of a folder are scaled to the shape; anything else comes in its own,
-// which the caller compares. The licence isn't known.
+// which the caller compares. A licence is known of SVHN's own file only.
 func Open(ctx context.Context, path string, shape []int) (Set, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -27,7 +27,7 @@ func Open(ctx context.Context, path string, shape []int) (Set, error) {
 	if !info.IsDir() {
 		switch strings.ToLower(filepath.Ext(path)) {
 		case ".mat":
-			return readSVHN(path, stem(path), "")
+			return readOwnSVHN(path, stem(path))
 		case ".csv":
 			return CSV(path)
 		}
@@ -40,7 +40,7 @@ func Open(ctx context.Context, path string, shape []int) (Set, error) {
 	case slices.ContainsFunc(names, func(n string) bool { return strings.Contains(n, imageSuffix) }):
 		return IDX(path)
 	case slices.Contains(names, svhnName):
-		return readSVHN(filepath.Join(path, svhnName), baseName(path), "")
+		return readOwnSVHN(filepath.Join(path, svhnName), baseName(path))
 	case len(shape) != 3:
 		return nil, fmt.Errorf("dataset: %s: is a folder; expected a file *.csv of points", path)
 	}

@@ -60,6 +60,18 @@ func (d *Images) expect(path string, count, channels, height, width int) (*Image
 	return d, nil
 }
 
+// readOwnSVHN reads a file of one's own, which may be a copy of the published one.
+func readOwnSVHN(path, name string) (*Images, error) {
+	licence := ""
+	switch published, err := svhnFile.Is(path); {
+	case err != nil:
+		return nil, fmt.Errorf("dataset: %w", err)
+	case published:
+		name, licence = "SVHN", svhnLicence
+	}
+	return readSVHN(path, name, licence)
+}
+
 func readSVHN(path, name, licence string) (*Images, error) {
 	f, size, err := openFile(path)
 	if err != nil {

@@ -97,6 +97,26 @@ func TestSVHNDownloads(t *testing.T) {
 	}
 }
 
+// A copy of the published file carries its licence, another file of its form none.
+func TestSVHNOfOnesOwn(t *testing.T) {
+	published, other := matFile(matX, matY), matFile(matX, matY)
+	other[100]++ // of the header's text
+	dir := folderOf(t, map[string][]byte{"copy.mat": published, "other.mat": other})
+	old := svhnFile
+	t.Cleanup(func() { svhnFile = old })
+	svhnFile.SHA256, svhnFile.Size = fmt.Sprintf("%x", sha256.Sum256(published)), int64(len(published))
+	for file, want := range map[string][2]string{"copy.mat": {"SVHN", svhnLicence}, "other.mat": {"other", ""}} {
+		d, err := Open(t.Context(), filepath.Join(dir, file), []int{3, 2, 3})
+		if err != nil {
+			t.Errorf("%s: %v", file, err)
+			continue
+		}
+		if name, licence := d.About(); name != want[0] || licence != want[1] {
+			t.Errorf("%s: %q, licence %q, want %q", file, name, licence, want)
+		}
+	}
+}
+
 // value is pixel i of the generated file: 6 bits of chance, so that it deflates
 // as far as the published one.
 func value(i int) byte { return byte(uint32(i) * 2654435761 >> 26) }

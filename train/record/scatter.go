@@ -17,16 +17,21 @@ const scatterMargin = 0.25
 
 // Scatter draws real and generated points as a PNG of 800 by 700 pixels. The
 // axes depend on the real ones only, so that pictures of one run can follow each
-// other in an animation; the legend says how many generated ones lie beyond.
+// other in an animation; the legend says how many generated ones lie beyond. Without
+// real ones the axes hold the generated.
 func Scatter(path, title string, real, fake [][2]float64) error {
 	p := newPanel("", "")
 	p.X.Tick.Marker, p.Y.Tick.Marker = ticker{about: 8}, ticker{about: 8}
 	var low, high [2]float64
+	framed := real
+	if len(real) == 0 {
+		framed = fake
+	}
 	for axis := range 2 {
 		low[axis], high[axis] = math.Inf(1), math.Inf(-1)
-		for i, v := range real {
+		for i, v := range framed {
 			if math.IsNaN(v[axis]) || math.IsInf(v[axis], 0) {
-				return fmt.Errorf("record: %s: real point %d is %v", path, i, v)
+				return fmt.Errorf("record: %s: point %d is %v", path, i, v)
 			}
 			low[axis], high[axis] = min(low[axis], v[axis]), max(high[axis], v[axis])
 		}
@@ -36,8 +41,8 @@ func Scatter(path, title string, real, fake [][2]float64) error {
 		}
 		low[axis], high[axis] = low[axis]-reach, high[axis]+reach
 	}
-	if len(real) == 0 || math.IsInf(high[0]-low[0], 0) || math.IsInf(high[1]-low[1], 0) {
-		return fmt.Errorf("record: %s: %d real points, which make no axes", path, len(real))
+	if len(framed) == 0 || math.IsInf(high[0]-low[0], 0) || math.IsInf(high[1]-low[1], 0) {
+		return fmt.Errorf("record: %s: %d points, which make no axes", path, len(framed))
 	}
 
 	within := func(points [][2]float64) (kept plotter.XYs) {
@@ -54,7 +59,9 @@ func Scatter(path, title string, real, fake [][2]float64) error {
 		style.Radius = vg.Points(4)
 		p.legend(name, &plotter.Scatter{GlyphStyle: style})
 	}
-	add("real", within(real), blue)
+	if len(real) > 0 {
+		add("real", within(real), blue)
+	}
 	if len(fake) > 0 {
 		points := within(fake)
 		name := "generated"

@@ -65,15 +65,18 @@ func TestScatterRefuses(t *testing.T) {
 		real [][2]float64
 		want string
 	}{
-		{"x.png", nil, "record: x.png: 0 real points"},
-		{"x.png", [][2]float64{{1, 2}, {3, math.NaN()}}, "record: x.png: real point 1 is [3 NaN]"},
-		{"x.png", [][2]float64{{-math.MaxFloat64, 2}, {math.MaxFloat64, 2}}, "record: x.png: 2 real points, which make no axes"},
+		{"x.png", nil, "record: x.png: 0 points"},
+		{"x.png", [][2]float64{{1, 2}, {3, math.NaN()}}, "record: x.png: point 1 is [3 NaN]"},
+		{"x.png", [][2]float64{{-math.MaxFloat64, 2}, {math.MaxFloat64, 2}}, "record: x.png: 2 points, which make no axes"},
 		{missing, parabola(3, 0), missing},
 	} {
 		err := Scatter(test.path, "", test.real, nil)
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("error %v, want %q", err, test.want)
 		}
+	}
+	if err := Scatter(filepath.Join(t.TempDir(), "fake.png"), "", nil, parabola(3, 0)); err != nil {
+		t.Errorf("generated points alone: %v", err)
 	}
 	if err := Scatter(filepath.Join(t.TempDir(), "one.png"), "", [][2]float64{{3, 4}}, nil); err != nil {
 		t.Errorf("one point: %v", err)
