@@ -75,7 +75,7 @@ GANS = {
     "guo-mlp": GAN(128, (2e-4, 2e-4), (0.5, 0.999, 1e-7)),
     "silva-dcgan": GAN(128, (2e-4, 2e-4), (0.5, 0.999, 1e-8), relu=True, dropped=(), uniform=True,
                        norm=(0.9, 1e-5), first=(512, 4, 4), last=(256, 4, 4)),
-    "michelucci-cgan": GAN(128, (1e-4, 2e-4), (0.5, 0.999, 1e-7), drop=0.4, dropped=(2,), first=(128, 7, 7), last=(128, 7, 7)),
+    "michelucci-cgan": GAN(128, (2e-4, 2e-4), (0.5, 0.999, 1e-7), drop=0.4, dropped=(2,), first=(128, 7, 7), last=(128, 7, 7)),
 }  # fmt: skip
 
 

@@ -152,7 +152,6 @@ class MichelucciCGAN(GAN):
     """D on whole batches with the summed loss, then G on fresh noise and classes."""
 
     classes = 10
-    rate_d = 1e-4
 
     def condition(self, label, side):
         x = layers.Dense(side * side)(layers.Embedding(10, 50)(label))

@@ -17,8 +17,6 @@ func michelucciCGAN() Published {
 	deconv := ConvTranspose2D{Filters: 128, Kernel: 4, Stride: 2, Init: Glorot}
 	conv := Conv2D{Filters: 128, Kernel: 3, Stride: 2, Init: Glorot}
 	usual := Adam{Rate: 2e-4, Beta1: 0.5, Beta2: 0.999, Epsilon: 1e-7}
-	slow := usual
-	slow.Rate = 1e-4
 	generator := Update{Trains: Generator, Noise: 1, FakeLabel: 1}
 	image := Shape{1, 28, 28}
 	return Published{
@@ -51,7 +49,7 @@ func michelucciCGAN() Published {
 					{Trains: Discriminator, RealLabel: 0.9, FakeLabel: 0},
 					generator,
 				},
-				Adam: map[Role]Adam{Discriminator: slow, Generator: usual},
+				Adam: map[Role]Adam{Discriminator: usual, Generator: usual},
 			},
 			Grid: Grid{Rows: 10, Columns: 10, Every: 1},
 			Sources: Sources{
@@ -59,7 +57,7 @@ func michelucciCGAN() Published {
 				LatentSpace:  {Listing, "100 values; normal ones, and classes that are uniform for generated images, are our choice"},
 				Loss:         {Choice, "the sum of two means, real images labelled 0.9; the document gives no recipe"},
 				Order:        {Choice, "the discriminator, then the generator with fresh noise and classes"},
-				Optimiser:    {Choice, "Adam 2e-4 with beta1 0.5, as is usual for this network, and a discriminator half as fast"},
+				Optimiser:    {Choice, "Adam 2e-4 with beta1 0.5 for both, as is usual for this network; with 1e-4 for the discriminator all samples are black after 300 steps, with 2e-5 they are one smudge (seed 1)"},
 				Normalising:  {Listing, "none"},
 				Initialisers: {Keras, "Glorot uniform, zero bias; embeddings uniform in ±0.05"},
 				Batch:        {Choice, "128, drawn with replacement, as is usual for this network"},
@@ -69,26 +67,22 @@ func michelucciCGAN() Published {
 		},
 		Variants: []Variant{{
 			Name: "half-batches",
-			Doc:  "the recipe that is usual for this network: the discriminator on 64 real images, then on 64 generated ones, Adam 2e-4 for both; Keras itself collapses with it within an epoch",
+			Doc:  "the recipe that is usual for this network: the discriminator on 64 real images, then on 64 generated ones; Keras itself collapses with it within an epoch",
 			change: func(g *GAN) {
 				g.Recipe.Updates = []Update{
 					{Trains: Discriminator, Only: Real, Half: true, RealLabel: 1},
 					{Trains: Discriminator, Only: Fake, Half: true, Predicted: true},
 					generator,
 				}
-				g.Recipe.Adam[Discriminator] = usual
 				g.Sources[Loss] = Origin{Choice, "real images labelled 1; the document gives no recipe"}
 				g.Sources[Order] = Origin{Choice, "the discriminator on half a batch of real images, then on half a batch of generated ones, then the generator"}
-				g.Sources[Optimiser] = Origin{Choice, "Adam 2e-4 with beta1 0.5 for both"}
 			},
 		}, {
 			Name: "sum",
-			Doc:  "one update of the discriminator on whole batches, real images labelled 1, Adam 2e-4 for both",
+			Doc:  "one update of the discriminator on whole batches, real images labelled 1",
 			change: func(g *GAN) {
 				g.Recipe.Updates[0].RealLabel = 1
-				g.Recipe.Adam[Discriminator] = usual
 				g.Sources[Loss] = Origin{Choice, "the sum of two means, real images labelled 1; the document gives no recipe"}
-				g.Sources[Optimiser] = Origin{Choice, "Adam 2e-4 with beta1 0.5 for both"}
 			},
 		}},
 	}
