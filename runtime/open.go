@@ -7,6 +7,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+
+	"github.com/gantrain/gantrain/internal/safefile"
 )
 
 // maxModel is the largest message that protobuf, and so a single-file ONNX
@@ -31,7 +33,7 @@ func ReadFile(path string) ([]byte, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fs.ErrNotExist
 	case err != nil:
-		return nil, reason(err)
+		return nil, safefile.Reason(err)
 	case info.IsDir():
 		return nil, errors.New("a folder; expected an ONNX file")
 	case !info.Mode().IsRegular():
@@ -41,7 +43,7 @@ func ReadFile(path string) ([]byte, error) {
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, reason(err)
+		return nil, safefile.Reason(err)
 	}
 	defer f.Close()
 	// A bytes.Buffer clears what it allocates, while the garbage collector that
@@ -49,15 +51,7 @@ func ReadFile(path string) ([]byte, error) {
 	b := make([]byte, info.Size())
 	n, err := io.ReadFull(f, b)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) { // the file was cut since
-		return nil, reason(err)
+		return nil, safefile.Reason(err)
 	}
 	return b[:n], nil
-}
-
-// reason drops the path from an error that will be given it anyway.
-func reason(err error) error {
-	if p, ok := errors.AsType[*fs.PathError](err); ok {
-		return p.Err
-	}
-	return err
 }

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/gantrain/gantrain/internal/safefile"
 )
 
 // Profile says what each node of a model took, and what computed it. ONNX
@@ -61,7 +63,7 @@ func ReadProfile(folder string) (Profile, error) {
 func readProfileFile(path string) (Profile, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, reason(err)
+		return nil, safefile.Reason(err)
 	}
 	defer f.Close()
 	return parseProfile(io.LimitReader(f, maxProfile))

@@ -281,54 +281,40 @@ func (t *Trainer) Store() error {
 // modulo their number and stands below picture i-1, so that a grid with a row
 // for each has every class in a row of its own.
 func (t *Trainer) Samples() (*tensor.Dense, error) {
-	gan := t.Model.GAN
-	n := gan.Grid.Rows * gan.Grid.Columns
-	if err := t.Store(); err != nil {
-		return nil, err
-	}
-	if t.samples == nil {
-		var err error
-		if t.samples, err = nn.NewInference(arch.Generator, gan.Generator, t.Model.Weights(arch.Generator), n); err != nil {
-			return nil, err
+	grid := t.Model.GAN.Grid
+	return t.pictures(&t.samples, grid.Rows*grid.Columns, func(cell int) int {
+		if !t.Model.GAN.Generator.Conditional() {
+			return cell
 		}
-	}
-	z := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(n, gan.Latent.Size))
-	in := []*tensor.Dense{z}
-	if gan.Generator.Conditional() {
-		label := tensor.New(tensor.Of(tensor.Int64), tensor.WithShape(n, 1))
-		for cell := range n {
-			picture := cell%gan.Grid.Columns*gan.Grid.Rows + cell/gan.Grid.Columns
-			fillNoise(floats(z)[cell*gan.Latent.Size:][:gan.Latent.Size], gan.Latent, t.Model.Seed, pictureStream, uint64(picture))
-			labels(label)[cell] = int64(picture % gan.Classes)
-		}
-		in = append(in, label)
-	} else {
-		fillNoise(floats(z), gan.Latent, t.Model.Seed, pictureStream, 0)
-	}
-	out, err := t.samples.Run(in...)
-	if err != nil {
-		return nil, err
-	}
-	return out[0], nil
+		return cell%grid.Columns*grid.Rows + cell/grid.Columns
+	})
 }
 
 // watched makes n samples with the weights of now, always from the same latent
 // vectors; of a conditional GAN, classes take turns.
 func (t *Trainer) watched(n int) (*tensor.Dense, error) {
+	return t.pictures(&t.watch, n, func(i int) int { return i })
+}
+
+// pictures makes n samples by a graph that is built at first use; number says
+// which picture of the seed each is.
+func (t *Trainer) pictures(graph **nn.Inference, n int, number func(i int) int) (*tensor.Dense, error) {
 	gan := t.Model.GAN
 	if err := t.Store(); err != nil {
 		return nil, err
 	}
-	if t.watch == nil {
+	if *graph == nil {
 		var err error
-		if t.watch, err = nn.NewInference(arch.Generator, gan.Generator, t.Model.Weights(arch.Generator), n); err != nil {
+		if *graph, err = nn.NewInference(arch.Generator, gan.Generator, t.Model.Weights(arch.Generator), n); err != nil {
 			return nil, err
 		}
 	}
 	z := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(n, gan.Latent.Size))
-	fillNoise(floats(z), gan.Latent, t.Model.Seed, pictureStream, 0)
-	labels := t.labelled(gan.Generator, n, func(i int) int { return i % gan.Classes })
-	out, err := t.watch.Run(append([]*tensor.Dense{z}, labels...)...)
+	for i := range n {
+		fillNoise(floats(z)[i*gan.Latent.Size:][:gan.Latent.Size], gan.Latent, t.Model.Seed, pictureStream, uint64(number(i)))
+	}
+	labels := t.labelled(gan.Generator, n, func(i int) int { return number(i) % gan.Classes })
+	out, err := (*graph).Run(append([]*tensor.Dense{z}, labels...)...)
 	if err != nil {
 		return nil, err
 	}

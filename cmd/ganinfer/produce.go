@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"image"
 	"io"
-	"io/fs"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -185,10 +183,7 @@ func (p *producer) arrays(m images, z []float32, n int) error {
 // unwritten names the file that was asked for in an error that names a
 // temporary one.
 func unwritten(path string, err error) error {
-	if p, ok := errors.AsType[*fs.PathError](err); ok {
-		err = p.Err
-	}
-	return fmt.Errorf("writing %s: %w", path, err)
+	return fmt.Errorf("writing %s: %w", path, safefile.Reason(err))
 }
 
 // check settles at the first batch what depends on the pictures' size, and

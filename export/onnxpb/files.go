@@ -4,10 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
+
+	"github.com/gantrain/gantrain/internal/safefile"
 )
 
 // Files reads what the tensors of a model keep in other files, which lie in the
@@ -69,7 +70,7 @@ func (f *Files) Read(t *TensorProto, size int64) ([]byte, error) {
 	d.left -= size
 	raw := make([]byte, size)
 	if _, err := d.ReadAt(raw, offset); err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("external data %.100q: %w", location, reason(err))
+		return nil, fmt.Errorf("external data %.100q: %w", location, safefile.Reason(err))
 	}
 	return raw, nil
 }
@@ -89,33 +90,25 @@ func (f *Files) open(location string) (*dataFile, error) {
 	if f.root == nil {
 		root, err := os.OpenRoot(f.Folder)
 		if err != nil {
-			return nil, fmt.Errorf("the model's folder: %w", reason(err))
+			return nil, fmt.Errorf("the model's folder: %w", safefile.Reason(err))
 		}
 		f.root = root
 	}
 	// Looked at before it is opened, since opening a pipe waits for its writer.
 	info, err := f.root.Stat(name)
 	if err != nil {
-		return nil, fmt.Errorf("external data %.100q: %w", location, reason(err))
+		return nil, fmt.Errorf("external data %.100q: %w", location, safefile.Reason(err))
 	}
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("external data %.100q is not a regular file", location)
 	}
 	file, err := f.root.Open(name)
 	if err != nil {
-		return nil, fmt.Errorf("external data %.100q: %w", location, reason(err))
+		return nil, fmt.Errorf("external data %.100q: %w", location, safefile.Reason(err))
 	}
 	if f.files == nil {
 		f.files = map[string]*dataFile{}
 	}
 	f.files[name] = &dataFile{File: file, size: info.Size(), left: info.Size()}
 	return f.files[name], nil
-}
-
-// reason drops the path from an error that names the file anyway.
-func reason(err error) error {
-	if p, ok := errors.AsType[*fs.PathError](err); ok {
-		return p.Err
-	}
-	return err
 }

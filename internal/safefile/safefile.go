@@ -106,15 +106,21 @@ func syncDir(path string) error {
 // failure names the file that was asked for: the operating system's error
 // would name the temporary one.
 func failure(path string, err error) error {
+	return fmt.Errorf("writing %s: %w", path, Reason(err))
+}
+
+// Reason drops the paths from an error of the operating system, for who names
+// the file otherwise.
+func Reason(err error) error {
 	var pathErr *fs.PathError
 	var linkErr *os.LinkError
 	switch {
 	case errors.As(err, &pathErr):
-		err = pathErr.Err
+		return pathErr.Err
 	case errors.As(err, &linkErr):
-		err = linkErr.Err
+		return linkErr.Err
 	}
-	return fmt.Errorf("writing %s: %w", path, err)
+	return err
 }
 
 func kind(m fs.FileMode) string {

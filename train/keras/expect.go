@@ -3,10 +3,8 @@ package keras
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -14,6 +12,8 @@ import (
 	"strings"
 
 	"gorgonia.org/tensor"
+
+	"github.com/gantrain/gantrain/internal/safefile"
 )
 
 // recording is what Keras itself has computed: files of NumPy arrays beside each
@@ -121,29 +121,21 @@ func (r *recording) listed() (listing, error) {
 func readSome(path string, most int64) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, reason(err)
+		return nil, safefile.Reason(err)
 	}
 	if !info.Mode().IsRegular() || info.Size() > most {
 		return nil, fmt.Errorf("want a regular file of at most %d bytes", most)
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, reason(err)
+		return nil, safefile.Reason(err)
 	}
 	defer f.Close()
 	b := make([]byte, info.Size())
 	if _, err := io.ReadFull(f, b); err != nil {
-		return nil, reason(err)
+		return nil, safefile.Reason(err)
 	}
 	return b, nil
-}
-
-// reason drops the path from an error that will be given it anyway.
-func reason(err error) error {
-	if p, ok := errors.AsType[*fs.PathError](err); ok {
-		return p.Err
-	}
-	return err
 }
 
 // choose finds the file of an input or output: the listed one, the only one of
