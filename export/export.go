@@ -148,7 +148,7 @@ func topological(root *gorgonia.Node, seen map[*gorgonia.Node]bool) (gorgonia.No
 			continue
 		}
 		open[n] = true
-		for _, c := range slices.Backward(children(n)) {
+		for _, c := range slices.Backward(needs(n)) {
 			if open[c] && !seen[c] {
 				return nil, fmt.Errorf("export: node %s depends on itself", describe(c))
 			}
@@ -158,6 +158,18 @@ func topological(root *gorgonia.Node, seen map[*gorgonia.Node]bool) (gorgonia.No
 		}
 	}
 	return order, nil
+}
+
+// needs returns the nodes that a node is written from, or its children if it
+// can't be written.
+func needs(n *gorgonia.Node) gorgonia.Nodes {
+	if n.Op() == nil {
+		return nil
+	}
+	if f, err := formOf(n); err == nil {
+		return f.in
+	}
+	return children(n)
 }
 
 // children returns the inputs of a node in their order, repeats included.

@@ -56,7 +56,11 @@ func onTape(t testing.TB, m export.Model, in map[string]*tensor.Dense) map[strin
 	}
 	out := map[string]*tensor.Dense{}
 	for i, p := range m.Outputs {
-		out[p.Name] = read[i].(*tensor.Dense)
+		v, ok := read[i].(*tensor.Dense)
+		if !ok {
+			v = tensor.New(tensor.FromScalar(read[i].Data()))
+		}
+		out[p.Name] = v
 	}
 	return out
 }
@@ -88,6 +92,11 @@ func number(v *tensor.Dense, i int) float64 {
 		return float64(d[i])
 	case []float64:
 		return d[i]
+	case []bool:
+		if d[i] {
+			return 1
+		}
+		return 0
 	}
 	panic(fmt.Sprintf("an array of %v", v.Dtype()))
 }

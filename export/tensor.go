@@ -16,6 +16,7 @@ var elemTypes = map[tensor.Dtype]onnxpb.TensorProto_DataType{
 	tensor.Float32: onnxpb.TensorProto_FLOAT,
 	tensor.Float64: onnxpb.TensorProto_DOUBLE,
 	tensor.Int64:   onnxpb.TensorProto_INT64,
+	tensor.Int:     onnxpb.TensorProto_INT64,
 	tensor.Uint8:   onnxpb.TensorProto_UINT8,
 	tensor.Bool:    onnxpb.TensorProto_BOOL,
 }
@@ -34,9 +35,17 @@ func tensorProto(name string, v *tensor.Dense) (*onnxpb.TensorProto, error) {
 	for _, d := range v.Shape() {
 		t.Dims = append(t.Dims, int64(d))
 	}
+	data := v.Data()
+	if ints, ok := data.([]int); ok { // of a size that binary.Write leaves open
+		wide := make([]int64, len(ints))
+		for i, x := range ints {
+			wide[i] = int64(x)
+		}
+		data = wide
+	}
 	var raw bytes.Buffer
 	raw.Grow(v.DataSize() * int(v.Dtype().Size()))
-	if err := binary.Write(&raw, binary.LittleEndian, v.Data()); err != nil {
+	if err := binary.Write(&raw, binary.LittleEndian, data); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	t.RawData = raw.Bytes()
