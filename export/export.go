@@ -44,7 +44,8 @@ type Model struct {
 // Graph walks the graph from the model's outputs to its inputs and returns the
 // ONNX model: opset 15, IR version 8, kernels and constants as initializers,
 // the names of nodes as set with gorgonia.WithName. The same graph with the
-// same values gives the same model. The error names every node that can't be
+// same values gives the same model, which shares the memory of the weights: write
+// it, or marshal it, before they change. The error names every node that can't be
 // exported, on one line.
 func Graph(m Model) (*onnxpb.ModelProto, error) {
 	if err := checkPorts(m); err != nil {

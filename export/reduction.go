@@ -1,7 +1,11 @@
 package export
 
 import (
+	"fmt"
+	"slices"
+
 	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
 )
 
 // reduction writes a sum or a maximum along axes, which are gone afterwards.
@@ -11,6 +15,9 @@ func reduction(opType string) func(n *gorgonia.Node, in gorgonia.Nodes) (form, e
 		along := f.ints("along")
 		if f.err != nil {
 			return form{}, f.err
+		}
+		if axis, wrong := misread(in[0].Shape(), along); wrong {
+			return form{}, fmt.Errorf("gathers axis %d of %v, where Gorgonia 0.9.18 adds up the wrong numbers: move the axis to the end", axis, in[0].Shape())
 		}
 		return form{opType, in, reduced(along), func(l *Lowering) error {
 			switch {
@@ -26,6 +33,25 @@ func reduction(opType string) func(n *gorgonia.Node, in gorgonia.Nodes) (form, e
 			return l.Output(opType, []string{l.Input(0)}, Ints("axes", along...), Int("keepdims", 0))
 		}}, nil
 	}
+}
+
+// misread finds an axis along which Gorgonia's array library (gorgonia.org/tensor
+// v0.9.24) gathers numbers that don't belong together: one that is neither
+// the last nor of size 2, with more than one row before it in an example. Axes are
+// gathered one after another, the first one first.
+func misread(shape tensor.Shape, along []int) (axis int, wrong bool) {
+	if len(along) == 0 || len(along) == len(shape) {
+		return 0, false
+	}
+	left := slices.Clone(shape)
+	for done, axis := range slices.Sorted(slices.Values(along)) {
+		a := axis - done
+		if a > 0 && a < len(left)-1 && left[a] != 2 && product(left[1:a]) > 1 {
+			return axis, true
+		}
+		left = slices.Delete(left, a, a+1)
+	}
+	return 0, false
 }
 
 // softmax writes softmax or its logarithm along an axis.

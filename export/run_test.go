@@ -46,10 +46,11 @@ func onTape(t testing.TB, m export.Model, in map[string]*tensor.Dense) map[strin
 		}
 	}
 	read := make([]gorgonia.Value, len(m.Outputs))
+	var roots gorgonia.Nodes
 	for i, p := range m.Outputs {
-		gorgonia.Read(p.Node, &read[i])
+		roots = append(roots, gorgonia.Read(p.Node, &read[i]))
 	}
-	vm := gorgonia.NewTapeMachine(m.Outputs[0].Node.Graph())
+	vm := gorgonia.NewTapeMachine(m.Outputs[0].Node.Graph().SubgraphRoots(roots...))
 	defer vm.Close()
 	if err := vm.RunAll(); err != nil {
 		t.Fatal(err)
