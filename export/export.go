@@ -44,7 +44,8 @@ type Model struct {
 // Graph walks the graph from the model's outputs to its inputs and returns the
 // ONNX model: opset 15, IR version 8, kernels and constants as initializers,
 // the names of nodes as set with gorgonia.WithName. The same graph with the
-// same values gives the same model. The error names every node that can't be
+// same values gives the same model, which shares the memory of the weights: write
+// it, or marshal it, before they change. The error names every node that can't be
 // exported, on one line.
 func Graph(m Model) (*onnxpb.ModelProto, error) {
 	if err := checkPorts(m); err != nil {
@@ -148,7 +149,7 @@ func topological(root *gorgonia.Node, seen map[*gorgonia.Node]bool) (gorgonia.No
 			continue
 		}
 		open[n] = true
-		for _, c := range slices.Backward(children(n)) {
+		for _, c := range slices.Backward(needs(n)) {
 			if open[c] && !seen[c] {
 				return nil, fmt.Errorf("export: node %s depends on itself", describe(c))
 			}
@@ -158,6 +159,18 @@ func topological(root *gorgonia.Node, seen map[*gorgonia.Node]bool) (gorgonia.No
 		}
 	}
 	return order, nil
+}
+
+// needs returns the nodes that a node is written from, or its children if it
+// can't be written.
+func needs(n *gorgonia.Node) gorgonia.Nodes {
+	if n.Op() == nil {
+		return nil
+	}
+	if f, err := formOf(n); err == nil {
+		return f.in
+	}
+	return children(n)
 }
 
 // children returns the inputs of a node in their order, repeats included.

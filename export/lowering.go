@@ -31,16 +31,19 @@ func (l *Lowering) Dtype() tensor.Dtype { return l.node.Dtype() }
 
 // Batched reports whether the first axis stands for any size: an operator
 // whose ONNX form holds for one batch size only must refuse then.
-func (l *Lowering) Batched() bool { return l.w.batch[l.node] }
+func (l *Lowering) Batched() bool { return l.w.batchOf(l.node) != unbatched }
 
 // SumsBatch says that the operator gathers the whole batch into one result:
 // the first axis of its output is another one.
-func (l *Lowering) SumsBatch() { l.w.batch[l.node] = false }
+func (l *Lowering) SumsBatch() { l.w.setBatch(l.node, unbatched) }
 
 // Input returns the name of input i. An input that holds a weight becomes an
 // initializer.
 func (l *Lowering) Input(i int) string {
 	n := l.in[i]
+	if n.Op() != nil && stockName(n.Op()) == "sizeOp" {
+		return l.sizeValue(i)
+	}
 	if n.Op() != nil || l.w.isInput(n) {
 		return l.w.values[n]
 	}
@@ -103,6 +106,15 @@ func (l *Lowering) Output(opType string, inputs []string, attributes ...*onnxpb.
 	return l.err
 }
 
+// same gives the operator's output the name of a value that it equals.
+func (l *Lowering) same(value string) error {
+	if l.w.isOutput(l.node) {
+		return l.Output("Identity", []string{value})
+	}
+	l.w.values[l.node], l.done = value, true
+	return l.err
+}
+
 func (l *Lowering) add(name, opType string, inputs []string, output string, attributes []*onnxpb.AttributeProto) {
 	l.w.graph.Node = append(l.w.graph.Node, &onnxpb.NodeProto{
 		Name: l.w.nodes.unique(name), OpType: opType, Input: inputs, Output: []string{output}, Attribute: attributes,
@@ -132,4 +144,9 @@ func Ints(name string, v ...int) *onnxpb.AttributeProto {
 // Float is a float attribute. ONNX stores it in single precision.
 func Float(name string, v float64) *onnxpb.AttributeProto {
 	return &onnxpb.AttributeProto{Name: name, Type: onnxpb.AttributeProto_FLOAT, F: new(float32(v))}
+}
+
+// String is a text attribute.
+func String(name, v string) *onnxpb.AttributeProto {
+	return &onnxpb.AttributeProto{Name: name, Type: onnxpb.AttributeProto_STRING, S: []byte(v)}
 }

@@ -31,13 +31,13 @@ func TestRefusals(t *testing.T) {
 	}{
 		{"stock operators", func(b builder) export.Model {
 			in := x(b)
-			y := b.named("first")(gorgonia.Tanh(in))
+			y := b.named("first")(gorgonia.Sparsemax(in))
 			y = b.named("fine")(op.ReLU(y))
-			y = b.named("")(gorgonia.Sigmoid(y))
+			y = b.named("")(gorgonia.Dropout(y, 0.5))
 			return export.Model{Inputs: port("x", in), Outputs: port("y", y)}
 		}, []string{
-			`export: "first" (tanh): operator gorgonia.elemUnaryOp has no ONNX form`,
-			`export: sigmoid of shape (2, 3): operator gorgonia.elemUnaryOp has no ONNX form`,
+			`export: "first" (Sparsemax{}()): operator *gorgonia.sparsemaxOp has no ONNX form`,
+			`export: Dropout{training=true}() of shape (2, 3): operator *gorgonia.dropoutOp drops at random: build the graph without it`,
 		}},
 		{"an input without a value", func(b builder) export.Model {
 			in := x(b)
@@ -88,17 +88,17 @@ func TestRefusals(t *testing.T) {
 			`only holds for one batch size: each of its targets labels a number of rows`}},
 		{"a type without an ONNX form", func(b builder) export.Model {
 			in := x(b)
-			label := gorgonia.NewMatrix(b.graph, tensor.Int, gorgonia.WithShape(1, 1), gorgonia.WithName("label"),
-				gorgonia.WithValue(tensor.New(tensor.WithShape(1, 1), tensor.WithBacking([]int{1}))))
+			label := gorgonia.NewMatrix(b.graph, tensor.Int32, gorgonia.WithShape(1, 1), gorgonia.WithName("label"),
+				gorgonia.WithValue(tensor.New(tensor.WithShape(1, 1), tensor.WithBacking([]int32{1}))))
 			y := b.named("odd")(gorgonia.ApplyOp(newTestOp(tensor.Shape{2, 3}, func(l *export.Lowering) error {
 				return l.Output("Gather", []string{l.Input(1), l.Input(0)})
-			}, tensor.Int), label, in))
+			}, tensor.Int32), label, in))
 			return export.Model{Inputs: port("x", in), Outputs: port("y", y)}
-		}, []string{`export: "odd" (TestOp): label: element type int has no ONNX form here`}},
+		}, []string{`export: "odd" (TestOp): label: element type int32 has no ONNX form here`}},
 		{"an input of a type without an ONNX form", func(b builder) export.Model {
-			label := gorgonia.NewMatrix(b.graph, tensor.Int, gorgonia.WithShape(1, 1), gorgonia.WithName("label"))
+			label := gorgonia.NewMatrix(b.graph, tensor.Int32, gorgonia.WithShape(1, 1), gorgonia.WithName("label"))
 			return export.Model{Inputs: append(port("x", x(b)), port("label", label)...), Outputs: port("y", b.named("")(op.ReLU(x(b))))}
-		}, []string{`export: input "label" has elements of type int, which have no ONNX form here`}},
+		}, []string{`export: input "label" has elements of type int32, which have no ONNX form here`}},
 		{"a weight that is a transposed view", func(b builder) export.Model {
 			in, v := x(b), pattern(tensor.Float32, 0, 4, 3)
 			if err := v.T(); err != nil {

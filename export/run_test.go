@@ -46,17 +46,22 @@ func onTape(t testing.TB, m export.Model, in map[string]*tensor.Dense) map[strin
 		}
 	}
 	read := make([]gorgonia.Value, len(m.Outputs))
+	var roots gorgonia.Nodes
 	for i, p := range m.Outputs {
-		gorgonia.Read(p.Node, &read[i])
+		roots = append(roots, gorgonia.Read(p.Node, &read[i]))
 	}
-	vm := gorgonia.NewTapeMachine(m.Outputs[0].Node.Graph())
+	vm := gorgonia.NewTapeMachine(m.Outputs[0].Node.Graph().SubgraphRoots(roots...))
 	defer vm.Close()
 	if err := vm.RunAll(); err != nil {
 		t.Fatal(err)
 	}
 	out := map[string]*tensor.Dense{}
 	for i, p := range m.Outputs {
-		out[p.Name] = read[i].(*tensor.Dense)
+		v, ok := read[i].(*tensor.Dense)
+		if !ok {
+			v = tensor.New(tensor.FromScalar(read[i].Data()))
+		}
+		out[p.Name] = v
 	}
 	return out
 }
@@ -88,6 +93,11 @@ func number(v *tensor.Dense, i int) float64 {
 		return float64(d[i])
 	case []float64:
 		return d[i]
+	case []bool:
+		if d[i] {
+			return 1
+		}
+		return 0
 	}
 	panic(fmt.Sprintf("an array of %v", v.Dtype()))
 }

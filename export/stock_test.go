@@ -162,15 +162,9 @@ func TestStockRefusals(t *testing.T) {
 		batch string
 		want  string
 	}{
-		{"power", func(b builder, x *gorgonia.Node) *gorgonia.Node {
-			return b.named("odd")(gorgonia.Pow(x, b.input("w", 2, 1)))
-		}, "", `export: "odd" (^ false): ^ false has no ONNX form here, only [Add Sub Mul Div] have`},
-		{"comparison", func(b builder, x *gorgonia.Node) *gorgonia.Node {
-			return b.named("odd")(gorgonia.Gt(x, b.input("w", 2, 1), true))
-		}, "", `export: "odd" (> true): > true has no ONNX form here, only [Add Sub Mul Div] have`},
 		{"row and column", func(b builder, x *gorgonia.Node) *gorgonia.Node {
 			return b.named("odd")(gorgonia.Add(x, b.input("w", 2)))
-		}, "", `export: "odd" (+ false): an operand of shape (2) gives (2, 1): want one shape, or a scalar`},
+		}, "", `export: "odd" (+ false): operand 1 of shape (2) gives (2, 1): want one shape, or a scalar`},
 		{"constants for one batch", func(b builder, x *gorgonia.Node) *gorgonia.Node {
 			return b.named("odd")(gorgonia.Add(x, b.graph.AddNode(gorgonia.NewConstant(pattern(b.dt, 0, 2, 1)))))
 		}, "batch", `export: "odd" (+ false): only holds for one batch size: one operand has no batch axis`},

@@ -25,7 +25,8 @@ type writer struct {
 	graph  *onnxpb.GraphProto
 	seen   map[*gorgonia.Node]bool
 	values map[*gorgonia.Node]string // the ONNX name of each node's value
-	batch  map[*gorgonia.Node]bool   // whether its first axis is the batch axis
+	batch  map[*gorgonia.Node]batch  // of values that have one
+	size   int                       // the batch that the graph was built with
 	names  names                     // of values
 	nodes  names                     // of ONNX nodes
 	stored map[*gorgonia.Node]bool   // weights that are initializers by now
@@ -37,7 +38,7 @@ func newWriter(m Model) *writer {
 		graph:  &onnxpb.GraphProto{Name: m.Name},
 		seen:   map[*gorgonia.Node]bool{},
 		values: map[*gorgonia.Node]string{},
-		batch:  map[*gorgonia.Node]bool{},
+		batch:  map[*gorgonia.Node]batch{},
 		names:  names{},
 		nodes:  names{},
 		stored: map[*gorgonia.Node]bool{},
@@ -56,7 +57,14 @@ func (w *writer) input(p Port) error {
 		if n.Dims() == 0 {
 			return fmt.Errorf("export: input %q is a scalar: it has no axis to name %q", p.Name, w.model.BatchAxis)
 		}
-		w.batch[n] = true
+		if w.size == 0 {
+			w.size = n.Shape()[0]
+		}
+		if n.Shape()[0] != w.size {
+			return fmt.Errorf("export: input %q has %d rows where another has %d: they share the axis %q",
+				p.Name, n.Shape()[0], w.size, w.model.BatchAxis)
+		}
+		w.batch[n] = batch{0, 1}
 	}
 	w.seen[n] = true
 	w.rename(n, p.Name)
@@ -77,23 +85,24 @@ func (w *writer) node(n *gorgonia.Node) error {
 		w.rename(n, name)
 		return nil // written when first used, since a lowering may store it in another form
 	}
-	in := children(n)
-	for _, c := range in {
-		w.batch[n] = w.batch[n] || w.batch[c]
-	}
-	lower, ok := lowering(n.Op())
-	if !ok {
-		return fmt.Errorf("export: %s: operator %T has no ONNX form", describe(n), n.Op())
+	f, err := formOf(n)
+	if err != nil {
+		return fmt.Errorf("export: %s: %w", describe(n), err)
 	}
 	name, ok := named(n)
 	if !ok {
-		name = kind(n)
+		name = f.name
 	}
 	if _, ok := w.values[n]; !ok {
 		w.rename(n, name)
 	}
-	l := &Lowering{w: w, node: n, in: in, scope: name}
-	if err := lower(l); err != nil {
+	l := &Lowering{w: w, node: n, in: f.in, scope: name}
+	b, err := f.batch(l)
+	if err != nil {
+		return fmt.Errorf("export: %s: %w", describe(n), err)
+	}
+	w.setBatch(n, b)
+	if err := f.lower(l); err != nil {
 		return fmt.Errorf("export: %s: %w", describe(n), err)
 	}
 	if !l.done {
@@ -102,12 +111,31 @@ func (w *writer) node(n *gorgonia.Node) error {
 	return nil
 }
 
+// batchOf is where a value has the batch.
+func (w *writer) batchOf(n *gorgonia.Node) batch {
+	if b, ok := w.batch[n]; ok {
+		return b
+	}
+	return unbatched
+}
+
+func (w *writer) setBatch(n *gorgonia.Node, b batch) {
+	delete(w.batch, n)
+	if b != unbatched {
+		w.batch[n] = b
+	}
+}
+
 func (w *writer) valueInfo(n *gorgonia.Node, name string) *onnxpb.ValueInfoProto {
 	t := &onnxpb.TypeProto_Tensor{ElemType: int32(elemType(n.Dtype())), Shape: &onnxpb.TensorShapeProto{}}
 	for axis, size := range n.Shape() {
 		dim := &onnxpb.TensorShapeProto_Dimension{Value: &onnxpb.TensorShapeProto_Dimension_DimValue{DimValue: int64(size)}}
-		if axis == 0 && w.batch[n] {
-			dim.Value = &onnxpb.TensorShapeProto_Dimension_DimParam{DimParam: w.model.BatchAxis}
+		if b := w.batchOf(n); b.axis == axis {
+			name := w.model.BatchAxis
+			if b.per > 1 {
+				name = fmt.Sprintf("%s*%d", name, b.per)
+			}
+			dim.Value = &onnxpb.TensorShapeProto_Dimension_DimParam{DimParam: name}
 		}
 		t.Shape.Dim = append(t.Shape.Dim, dim)
 	}
@@ -137,9 +165,6 @@ func named(n *gorgonia.Node) (string, bool) {
 
 // kind is the operator's name without its attributes.
 func kind(n *gorgonia.Node) string {
-	if name := stockName(n.Op()); name != "" {
-		return name
-	}
 	s := n.Op().String()
 	if i := strings.IndexAny(s, "{("); i > 0 {
 		s = s[:i]

@@ -7,7 +7,11 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 
+	"google.golang.org/protobuf/proto"
+
+	"github.com/gantrain/gantrain/export/onnxpb"
 	"github.com/gantrain/gantrain/internal/safefile"
 )
 
@@ -22,7 +26,30 @@ func Open(ctx context.Context, path string, o Options) (*Session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("runtime: %s: %w", path, err)
 	}
-	return load(ctx, path, model, o)
+	return load(ctx, path, filepath.Dir(path), model, o)
+}
+
+// checkExternal tells whether the weights that a model keeps in other files are
+// there, in its own folder. ONNX Runtime reads them.
+func checkExternal(model []byte, folder, weight string) error {
+	if folder == "" {
+		return fmt.Errorf("weight %q is kept in another file: open the model by its path", weight)
+	}
+	m := new(onnxpb.ModelProto)
+	if err := proto.Unmarshal(model, m); err != nil {
+		return errDamaged
+	}
+	files := &onnxpb.Files{Folder: folder}
+	defer files.Close()
+	for _, t := range m.Graph.Initializer {
+		if t.DataLocation != onnxpb.TensorProto_EXTERNAL {
+			continue
+		}
+		if err := files.Check(t); err != nil {
+			return fmt.Errorf("weight %q: %w", t.Name, err)
+		}
+	}
+	return nil
 }
 
 // ReadFile reads a model file whole. Errors do not name it.

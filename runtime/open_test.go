@@ -56,7 +56,7 @@ func TestOpenRefusals(t *testing.T) {
 		{"last byte lost", good[:len(good)-1], damaged},
 		{"type that no array has", identity(t, onnxpb.TensorProto_FLOAT16, 1), `input "x" is of an unsupported type: expected an array of`},
 		{"no inputs", noInput, "the model has 0 inputs and 1 outputs: expected one of each at least"},
-		{"weights elsewhere", external, `weight "weights" is kept in another file: save the model as a single file`},
+		{"weights elsewhere", external, `weight "weights": external data "" is not in the model's folder`},
 		{"operator unknown", noOperator, "Error creating C session:"},
 	}
 	for _, tt := range tests {

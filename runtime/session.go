@@ -22,16 +22,16 @@ type Session struct {
 // Load opens a serialised model, whose bytes are not needed afterwards. Errors
 // are one line.
 func Load(ctx context.Context, model []byte, o Options) (*Session, error) {
-	return load(ctx, "model", model, o)
+	return load(ctx, "model", "", model, o)
 }
 
-func load(ctx context.Context, name string, model []byte, o Options) (*Session, error) {
+func load(ctx context.Context, name, folder string, model []byte, o Options) (*Session, error) {
 	if len(model) == 0 {
 		return nil, fmt.Errorf("runtime: %s: empty; expected an ONNX model", name)
 	}
 	h, err := parseHeader(model)
 	if err == nil && h.external != "" {
-		err = fmt.Errorf("weight %q is kept in another file: save the model as a single file", h.external)
+		err = checkExternal(model, folder, h.external)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("runtime: %s: %w", name, err)
@@ -48,7 +48,10 @@ func load(ctx context.Context, name string, model []byte, o Options) (*Session, 
 		}
 	}
 	options := ort.Options{Provider: string(o.Provider), Library: o.Library, Threads: o.Threads, Waiting: o.Waiting, Profile: o.Profile}
-	if o.Batch >= manyExamples && (o.Provider == "" || o.Provider == CPU) {
+	if h.external != "" {
+		options.Folder = folder
+	}
+	if h.external == "" && o.Batch >= manyExamples && (o.Provider == "" || o.Provider == CPU) {
 		if fast, ok := batchLast(model); ok {
 			if native, err := ort.NewSession(ctx, fast, inputs, outputs, options); err == nil {
 				return &Session{name: name, header: h, native: native}, nil

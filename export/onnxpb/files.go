@@ -39,40 +39,63 @@ func (f *Files) Close() {
 // Read reads the size bytes of a tensor, for which room is made once they are
 // known to be there.
 func (f *Files) Read(t *TensorProto, size int64) ([]byte, error) {
-	location, offset, length := "", int64(0), size
+	d, p, err := f.find(t, size)
+	if err != nil {
+		return nil, err
+	}
+	if p.length != size {
+		return nil, fmt.Errorf("external data of %d bytes, want %d", p.length, size)
+	}
+	raw := make([]byte, size)
+	if _, err := d.ReadAt(raw, p.offset); err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("external data %.100q: %w", p.location, safefile.Reason(err))
+	}
+	return raw, nil
+}
+
+// Check tells whether the bytes of a tensor are there, wherever it says that it
+// has them.
+func (f *Files) Check(t *TensorProto) error {
+	_, _, err := f.find(t, 0)
+	return err
+}
+
+// place is where a tensor is kept.
+type place struct {
+	location       string
+	offset, length int64
+}
+
+// find opens the file that has a tensor, and takes its bytes from those that may
+// still be read. The length is size where the tensor does not tell.
+func (f *Files) find(t *TensorProto, size int64) (*dataFile, place, error) {
+	p := place{length: size}
 	for _, e := range t.ExternalData {
 		var err error
 		switch e.Key {
 		case "location":
-			location = e.Value
+			p.location = e.Value
 		case "offset":
-			offset, err = strconv.ParseInt(e.Value, 10, 64)
+			p.offset, err = strconv.ParseInt(e.Value, 10, 64)
 		case "length":
-			length, err = strconv.ParseInt(e.Value, 10, 64)
+			p.length, err = strconv.ParseInt(e.Value, 10, 64)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("external data with %s %.40q, want a number", e.Key, e.Value)
+			return nil, p, fmt.Errorf("external data with %s %.40q, want a number", e.Key, e.Value)
 		}
 	}
-	if length != size {
-		return nil, fmt.Errorf("external data of %d bytes, want %d", length, size)
-	}
-	d, err := f.open(filepath.FromSlash(location))
+	d, err := f.open(filepath.FromSlash(p.location))
 	if err != nil {
-		return nil, err
+		return nil, p, err
 	}
-	if offset < 0 || offset > d.size || size > d.size-offset {
-		return nil, fmt.Errorf("external data %.100q has %d bytes, want %d from %d on", location, d.size, size, offset)
+	if p.offset < 0 || p.offset > d.size || p.length < 0 || p.length > d.size-p.offset {
+		return nil, p, fmt.Errorf("external data %.100q has %d bytes, want %d from %d on", p.location, d.size, p.length, p.offset)
 	}
-	if size > d.left {
-		return nil, fmt.Errorf("external data %.100q is used twice", location)
+	if p.length > d.left {
+		return nil, p, fmt.Errorf("external data %.100q is used twice", p.location)
 	}
-	d.left -= size
-	raw := make([]byte, size)
-	if _, err := d.ReadAt(raw, offset); err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("external data %.100q: %w", location, safefile.Reason(err))
-	}
-	return raw, nil
+	d.left -= p.length
+	return d, p, nil
 }
 
 // open opens a file of the model's folder, once.

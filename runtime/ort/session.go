@@ -20,6 +20,7 @@ type Options struct {
 	Threads  int    // for one operator; 0 means one for each physical core
 	Waiting  Waiting
 	Profile  string // folder for a profile, written by Close; "" means none
+	Folder   string // of what the model keeps in other files; "" means nothing
 }
 
 // Output names one output of a model.
@@ -99,6 +100,11 @@ func open(p provider, model []byte, inputs, outputs []string, o Options) (*onnx.
 	}
 	if err := lessMemory(options); err != nil {
 		return nil, oneLine(err)
+	}
+	if o.Folder != "" {
+		if err := options.AddSessionConfigEntry("session.model_external_initializers_file_folder_path", o.Folder); err != nil {
+			return nil, oneLine(err)
+		}
 	}
 	if o.Profile != "" {
 		if err := options.EnableProfiling(filepath.Join(o.Profile, "profile")); err != nil {
