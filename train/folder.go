@@ -38,7 +38,7 @@ func SetAside(folder string) (discard, restore func() error, err error) {
 	keep := filepath.Join(folder, aside)
 	err = os.Mkdir(keep, 0o755)
 	if errors.Is(err, fs.ErrExist) {
-		return nil, nil, fmt.Errorf("train: %s has the run that stood here before one that was killed as it began: move it elsewhere, or remove it", keep)
+		return nil, nil, fmt.Errorf("train: %s has the files of the run before one that is just starting, or was killed as it did: if none is, move them elsewhere or remove them", keep)
 	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("train: %w", err)

@@ -296,7 +296,7 @@ func TestSetAsideAfterKills(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := files(t, r.Folder)
-	if _, _, err := SetAside(r.Folder); err == nil || !strings.Contains(err.Error(), r.Path(aside)+" has the run") {
+	if _, _, err := SetAside(r.Folder); err == nil || !strings.Contains(err.Error(), r.Path(aside)+" has the files of the run before") {
 		t.Errorf("error %v, want one about %s", err, r.Path(aside))
 	}
 	if diff := cmp.Diff(before, files(t, r.Folder)); diff != "" {
