@@ -20,6 +20,7 @@ var runFiles = []string{
 var runPatterns = []string{
 	lockFile, "checkpoints/step-*.safetensors", "checkpoints/step-*.safetensors.damaged",
 	"samples/step-*.png", "samples/real.png", "samples/samples.gif",
+	"checkpoints/.step-*.tmp", "samples/.*.tmp", // of a process that was killed as it wrote
 }
 
 // aside is where the files of a run lie while another takes their place.
@@ -35,7 +36,11 @@ func SetAside(folder string) (discard, restore func() error, err error) {
 		return nil, nil, err
 	}
 	keep := filepath.Join(folder, aside)
-	if err := os.Mkdir(keep, 0o755); err != nil {
+	err = os.Mkdir(keep, 0o755)
+	if errors.Is(err, fs.ErrExist) {
+		return nil, nil, fmt.Errorf("train: %s has the files of the run before one that is just starting, or was killed as it did: if none is, move them elsewhere or remove them", keep)
+	}
+	if err != nil {
 		return nil, nil, fmt.Errorf("train: %w", err)
 	}
 	restore = func() error { return errors.Join(moveRun(keep, folder), os.Remove(keep)) }

@@ -284,6 +284,26 @@ func TestSetAside(t *testing.T) {
 	}
 }
 
+// A process that is killed as it writes or replaces a run leaves files behind.
+func TestSetAsideAfterKills(t *testing.T) {
+	r := newTinyRun(t, tiny())
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	write(t, r.Path("checkpoints", ".step-000000003.safetensors.ABCDEFGHIJ.tmp"), "half")
+	write(t, r.Path("samples", ".real.png.ABCDEFGHIJ.tmp"), "half")
+	if _, _, err := SetAside(r.Folder); err != nil { // and is killed before it discards
+		t.Fatal(err)
+	}
+	before := files(t, r.Folder)
+	if _, _, err := SetAside(r.Folder); err == nil || !strings.Contains(err.Error(), r.Path(aside)+" has the files of the run before") {
+		t.Errorf("error %v, want one about %s", err, r.Path(aside))
+	}
+	if diff := cmp.Diff(before, files(t, r.Folder)); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
+	}
+}
+
 // What no run has written is neither moved nor removed.
 func TestSetAsideRefusesForeignFiles(t *testing.T) {
 	run := newTinyRun(t, tiny())

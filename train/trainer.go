@@ -2,6 +2,7 @@ package train
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -336,10 +337,9 @@ func (t *Trainer) RealImages() *tensor.Dense {
 // Close releases the compiled steps.
 func (t *Trainer) Close() error {
 	t.wait()
+	var err error
 	for _, p := range t.programs {
-		if err := p.Close(); err != nil {
-			return err
-		}
+		err = errors.Join(err, p.Close())
 	}
-	return nil
+	return err
 }

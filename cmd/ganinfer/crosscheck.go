@@ -141,7 +141,7 @@ func crosscheck(ctx context.Context, o crosscheckOptions) error {
 
 func printReport(w io.Writer, r *keras.Report) {
 	if r.Unknown != nil {
-		fmt.Fprintf(w, "%s: %s, opset %d, holds\n", r.File, r.Producer, r.Opset)
+		fmt.Fprintf(w, "%s: %s, opset %d\n", r.File, r.Producer, r.Opset)
 		for _, line := range r.Unknown.Known {
 			fmt.Fprintln(w, "  "+line)
 		}

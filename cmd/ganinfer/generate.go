@@ -79,11 +79,6 @@ func generateOptionsOf(c *cli.Context) (*generateOptions, error) {
 		z: c.String("z"), out: c.String("out"), grid: c.String("grid"), csv: c.String("csv"), npy: c.String("npy"), saveZ: c.String("save-z"),
 		force: c.Bool("force"), engine: engine, stdout: c.App.Writer, stderr: c.App.ErrWriter,
 	}
-	for _, f := range c.Command.Flags {
-		if name := f.Names()[0]; c.IsSet(name) && c.Value(name) == "" {
-			return nil, command.Usage(c, "--%s is empty", name)
-		}
-	}
 	switch {
 	case c.NArg() != 1:
 		return nil, command.Usage(c, "%d arguments, want one generator", c.NArg())

@@ -3,17 +3,14 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/urfave/cli/v2"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/gantrain/gantrain/cmd/internal/command"
 	"github.com/gantrain/gantrain/export/onnxpb"
+	"github.com/gantrain/gantrain/runtime"
 )
-
-// maxModelSize is the size in bytes beyond which protobuf itself refuses.
-const maxModelSize = 2 << 30
 
 func newInspect() *cli.Command {
 	return &cli.Command{
@@ -63,28 +60,13 @@ func inspect(w io.Writer, path string) error {
 
 // readModel decodes an ONNX file and returns its size in bytes too.
 func readModel(path string) (*onnxpb.ModelProto, int64, error) {
-	info, err := os.Stat(path)
+	b, err := runtime.ReadFile(path)
 	if err != nil {
-		return nil, 0, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, 0, fmt.Errorf("%s: not a regular file", path)
-	}
-	if info.Size() >= maxModelSize {
-		return nil, 0, fmt.Errorf("%s: %d bytes, want fewer than %d", path, info.Size(), maxModelSize)
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, 0, err
-	}
-	defer f.Close()
-	b := make([]byte, info.Size()) // a buffer that grows would be copied again and again
-	if _, err := io.ReadFull(f, b); err != nil {
 		return nil, 0, fmt.Errorf("%s: %w", path, err)
 	}
 	model := new(onnxpb.ModelProto)
-	if err := proto.Unmarshal(b, model); err != nil {
-		return nil, 0, fmt.Errorf("%s: not an ONNX model, or a damaged one: %w", path, err)
+	if proto.Unmarshal(b, model) != nil { // its error says no more
+		return nil, 0, fmt.Errorf("%s: not an ONNX model, or one that is damaged or cut short", path)
 	}
 	if model.IrVersion <= 0 || model.Graph == nil {
 		return nil, 0, fmt.Errorf("%s: not an ONNX model: it has no IR version or no graph", path)

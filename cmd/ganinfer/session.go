@@ -103,7 +103,7 @@ func (e engine) open(ctx context.Context, path string, stderr io.Writer) (s sess
 		return nil, false, err
 	}
 	if note := native.Note(); note != "" {
-		fmt.Fprintf(stderr, "ganinfer: %s\n", note)
+		fmt.Fprintf(stderr, "ganinfer: %s; the model runs on the CPU\n", note)
 	}
 	return native, native.Provider() == runtime.CUDA, nil
 }

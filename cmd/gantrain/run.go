@@ -51,6 +51,9 @@ func startRun(ctx context.Context, o trainOptions, data dataset.Set) error {
 	if _, missing := o.train.Choose(ctx); missing != nil && o.train.Engine == train.ORT {
 		return fmt.Errorf("%w; --engine auto trains without it", missing)
 	}
+	if _, err := train.ReadReport(o.out); err == nil && !o.force {
+		return fmt.Errorf("%s holds a run: 'gantrain resume %s' goes on with it, --force replaces it", o.out, o.out)
+	}
 	created, err := command.NewFolder(o.out, o.force)
 	if err != nil {
 		return err

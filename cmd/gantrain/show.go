@@ -47,6 +47,9 @@ func newShow() *cli.Command {
 // described is a published GAN, or the one that a file describes.
 func described(c *cli.Context, name string) (arch.GAN, error) {
 	if isYAML(name) {
+		if c.IsSet("variant") {
+			return arch.GAN{}, command.Usage(c, "--variant: %s has one recipe", name)
+		}
 		return arch.ReadYAML(name)
 	}
 	gan, err := arch.Find(name, c.String("variant"))

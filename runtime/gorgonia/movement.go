@@ -90,7 +90,7 @@ func flatten(a *attributes) builder {
 	}
 }
 
-// axesOf are the axes in an operand, or all of size 1 where it is left out.
+// axesOf are the axes in an operand, each once and counted from the start.
 func axesOf(o operand, rank int) ([]int, error) {
 	axes, err := o.ints()
 	if err != nil {

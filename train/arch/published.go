@@ -34,7 +34,11 @@ func Find(name, variant string) (GAN, error) {
 		}
 		names = append(names, p.Name)
 	}
-	return GAN{}, fmt.Errorf("unknown GAN %q%s", name, nearest.Hint(name, names))
+	hint := nearest.Hint(name, names)
+	if hint == "" {
+		hint = ": want one of " + strings.Join(names, ", ")
+	}
+	return GAN{}, fmt.Errorf("unknown GAN %q%s", name, hint)
 }
 
 func (p Published) variant(name string) (GAN, error) {

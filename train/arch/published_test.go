@@ -112,11 +112,12 @@ func TestParameterCounts(t *testing.T) {
 }
 
 func TestFind(t *testing.T) {
+	const all = ": want one of fredriksson-2d, guo-mlp, intro-mlp, michelucci-cgan, michelucci-dcgan, silva-dcgan"
 	for _, c := range []struct{ name, variant, want string }{
 		{"guo-mpl", "", `unknown GAN "guo-mpl": did you mean guo-mlp?`},
 		{"michelucci_dcgan", "", `unknown GAN "michelucci_dcgan": did you mean michelucci-dcgan?`},
-		{"style", "", `unknown GAN "style"`},
-		{"", "", `unknown GAN ""`},
+		{"style", "", `unknown GAN "style"` + all},
+		{"", "", `unknown GAN ""` + all},
 		{"guo-mlp", "litteral", `guo-mlp has no variant "litteral": it has literal`},
 		{"michelucci-dcgan", "literal", `michelucci-dcgan has no variants, so none called "literal"`},
 	} {

@@ -22,18 +22,18 @@ import (
 // checksum is not among the metadata. No more memory is taken than the file is
 // long, and some for its header. An error names the file and what is wrong.
 func Read(path string) (Checkpoint, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return Checkpoint{}, fmt.Errorf("checkpoint: %w", err)
-	}
-	defer f.Close()
-	info, err := f.Stat()
+	info, err := os.Stat(path) // opening a pipe would wait for its writer
 	if err != nil {
 		return Checkpoint{}, fmt.Errorf("checkpoint: %w", err)
 	}
 	if !info.Mode().IsRegular() {
 		return Checkpoint{}, fmt.Errorf("checkpoint: %s: is not a file", path)
 	}
+	f, err := os.Open(path)
+	if err != nil {
+		return Checkpoint{}, fmt.Errorf("checkpoint: %w", err)
+	}
+	defer f.Close()
 	c, err := decode(bufio.NewReaderSize(f, chunk), uint64(info.Size()))
 	if err != nil {
 		return Checkpoint{}, fmt.Errorf("checkpoint: %s: %w", path, err)

@@ -45,8 +45,8 @@ func parseModel(b []byte, files *onnxpb.Files) (*onnxpb.ModelProto, error) {
 	}
 	m := new(onnxpb.ModelProto)
 	// What is not known here is not passed on to a runtime either.
-	if err := (proto.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(b, m); err != nil {
-		return nil, fmt.Errorf("not an ONNX model, or a damaged one: %s", brief(err.Error()))
+	if (proto.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(b, m) != nil { // its error says no more
+		return nil, errors.New("not an ONNX model, or one that is damaged or cut short")
 	}
 	if m.IrVersion <= 0 || m.Graph == nil {
 		return nil, errors.New("not an ONNX model: it has no IR version or no graph")

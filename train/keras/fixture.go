@@ -3,11 +3,8 @@ package keras
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -113,17 +110,9 @@ func (f *Fixture) describe() error {
 
 // settings reads training.json.
 func (f *Fixture) settings(path string) error {
-	file, err := os.Open(path)
-	if err != nil {
-		return errors.Unwrap(err) // the path is named
-	}
-	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, maxSettings+1))
+	text, err := readSome(path, maxSettings)
 	if err != nil {
 		return err
-	}
-	if len(text) > maxSettings {
-		return fmt.Errorf("is longer than %d MB", maxSettings>>20)
 	}
 	var all struct {
 		Steps int                           `json:"steps"`

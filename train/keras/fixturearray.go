@@ -105,12 +105,19 @@ const (
 )
 
 func openArchive(path string) (*archive, error) {
+	info, err := os.Stat(path) // opening a pipe would wait for its writer
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxArchive {
+		return nil, fmt.Errorf("%s: want a regular file of at most %d MB", path, maxArchive>>20)
+	}
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	a := &archive{path: path, file: file, files: map[string]*zip.File{}}
-	if err := a.list(); err != nil {
+	if err := a.list(info.Size()); err != nil {
 		file.Close()
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -118,15 +125,8 @@ func openArchive(path string) (*archive, error) {
 }
 
 // list finds the arrays and holds their sizes against what is taken.
-func (a *archive) list() error {
-	info, err := a.file.Stat()
-	if err != nil {
-		return err
-	}
-	if !info.Mode().IsRegular() || info.Size() > maxArchive {
-		return fmt.Errorf("want a regular file of at most %d MB", maxArchive>>20)
-	}
-	z, err := zip.NewReader(a.file, info.Size())
+func (a *archive) list(size int64) error {
+	z, err := zip.NewReader(a.file, size)
 	if err != nil {
 		return fmt.Errorf("not a NumPy .npz file: %w", err)
 	}

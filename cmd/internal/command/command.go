@@ -69,6 +69,7 @@ func prepare(app *cli.App, stdout, stderr io.Writer) {
 	}
 	for _, c := range app.Commands {
 		c.OnUsageError = onUsageError
+		c.Before = noEmptyFlag
 		c.HideHelpCommand = true // "help" may be a file
 	}
 }
@@ -105,6 +106,17 @@ func onUsageError(c *cli.Context, err error, _ bool) error {
 		return Usage(c, "unknown flag %s%s", given, nearest.Hint(given, known))
 	}
 	return Usage(c, "%s", message)
+}
+
+// noEmptyFlag refuses --out "", which is mostly a variable of a script that is
+// not set: what was meant is not what comes without the flag.
+func noEmptyFlag(c *cli.Context) error {
+	for _, f := range c.Command.Flags {
+		if name := f.Names()[0]; c.IsSet(name) && c.Value(name) == "" {
+			return Usage(c, "%s is empty", dashed(name))
+		}
+	}
+	return nil
 }
 
 func dashed(name string) string {

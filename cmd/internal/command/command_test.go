@@ -65,6 +65,7 @@ func TestRunEndsAsItShould(t *testing.T) {
 		"no command":      {context.Background(), nil, nil, 2, "greeter: no command: want one of greet; see 'greeter --help'\n"},
 		"unknown command": {context.Background(), []string{"gret"}, nil, 2, "greeter: unknown command \"gret\": did you mean greet?; see 'greeter --help'\n"},
 		"unknown flag":    {context.Background(), []string{"greet", "--lod"}, nil, 2, "greeter: unknown flag --lod: did you mean --loud?; see 'greeter greet --help'\n"},
+		"empty flag":      {context.Background(), []string{"greet", "--name", ""}, nil, 2, "greeter: --name is empty; see 'greeter greet --help'\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var stdout, stderr bytes.Buffer
