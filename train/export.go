@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"runtime/debug"
 
+	"google.golang.org/protobuf/proto"
 	"gorgonia.org/tensor"
 
 	"github.com/gantrain/gantrain/export"
+	"github.com/gantrain/gantrain/export/onnxpb"
+	"github.com/gantrain/gantrain/export/pass"
 	"github.com/gantrain/gantrain/export/verify"
 	"github.com/gantrain/gantrain/runtime"
 	"github.com/gantrain/gantrain/runtime/latent"
@@ -29,6 +32,77 @@ func (m *Model) Export(ctx context.Context, role arch.Role, path string, o runti
 		return report, fmt.Errorf("train: %s is not written: %w", path, err)
 	}
 	return report, export.WriteFile(path, data)
+}
+
+// Varied is how a variant lies beside the plain model.
+type Varied struct {
+	Pairs          []verify.Pair
+	Most, Mean     float64 // allowed of each pair's Max, if not infinite, and Mean
+	Size, Original int     // bytes of the variant and of the plain model
+}
+
+// ExportVariant is Export of a variant: the plain model is verified first, and
+// the variant held against it, on the same inputs.
+func (m *Model) ExportVariant(ctx context.Context, role arch.Role, path string, v pass.Variant, o runtime.Options) (Varied, error) {
+	plain, _, err := m.verified(ctx, role, o)
+	var varied Varied
+	if err == nil {
+		plain, varied, err = m.varied(ctx, role, plain, v, o)
+	}
+	if err != nil {
+		return varied, fmt.Errorf("train: %s is not written: %w", path, err)
+	}
+	return varied, export.WriteFile(path, plain)
+}
+
+// varied rewrites a serialised network and holds it against what it was.
+func (m *Model) varied(ctx context.Context, role arch.Role, plain []byte, v pass.Variant, o runtime.Options) ([]byte, Varied, error) {
+	model := new(onnxpb.ModelProto)
+	if err := proto.Unmarshal(plain, model); err != nil {
+		return nil, Varied{}, err
+	}
+	out := Varied{Original: len(plain)}
+	out.Most, out.Mean = v.Allowed(model)
+	if err := v.Apply(model); err != nil {
+		return nil, out, err
+	}
+	data, err := export.Marshal(model)
+	if err != nil {
+		return nil, out, err
+	}
+	out.Size = len(data)
+	before, err := runtime.Load(ctx, plain, o)
+	if err != nil {
+		return nil, out, err
+	}
+	defer before.Close()
+	after, err := runtime.Load(ctx, data, o)
+	if err != nil {
+		return nil, out, err
+	}
+	defer after.Close()
+	batches := verifiedBatches
+	if v.Batch > 0 {
+		batches = []int{v.Batch}
+	}
+	for _, batch := range batches {
+		in := map[string]*tensor.Dense{}
+		for i, x := range m.Inputs(role, batch) {
+			in[before.Inputs()[i].Name] = x
+		}
+		pairs, err := verify.Pairs(ctx, after, before, in)
+		if err != nil {
+			return nil, out, err
+		}
+		out.Pairs = append(out.Pairs, pairs...)
+	}
+	for _, p := range out.Pairs {
+		if !(p.Max <= out.Most && p.Mean <= out.Mean) {
+			return nil, out, fmt.Errorf("as %v, %s at batch %d departs from the plain model by %.2g at most and %.2g on average, more than %.2g and %.2g allowed",
+				v, p.Output, p.Batch, p.Max, p.Mean, out.Most, out.Mean)
+		}
+	}
+	return data, out, nil
 }
 
 // verified serialises a network and holds it against its graph.

@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"os"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/gantrain/gantrain/cmd/internal/command"
+	"github.com/gantrain/gantrain/export/pass"
 	"github.com/gantrain/gantrain/internal/nearest"
 	"github.com/gantrain/gantrain/runtime"
 	"github.com/gantrain/gantrain/train"
@@ -21,7 +23,8 @@ type exportOptions struct {
 	plain    bool
 	step     bool
 	gan      string // in place of from
-	batch    int    // 0 leaves the recipe's
+	batch    int    // of a step; 0 leaves the recipe's
+	variant  pass.Variant
 	force    bool
 	runtime  runtime.Options
 	stdout   io.Writer
@@ -34,6 +37,7 @@ func newExport() *cli.Command {
 		ArgsUsage: "RUN_OR_CHECKPOINT",
 		Description: "Takes a run's newest checkpoint, or the one that is named. The file is run on ONNX Runtime and compared with the Gorgonia graph before it is written. With --step it is a whole training step, with its gradients and its optimiser, and the weights that it starts from lie beside it, in STEP.safetensors. Examples:\n\n" +
 			"gantrain export runs/digits -o generator.onnx\n" +
+			"gantrain export runs/digits --fold-batchnorm --float16 -o half.onnx\n" +
 			"gantrain export --step --gan michelucci-dcgan --batch 64 -o step.onnx",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write the model to `FILE.onnx`", DefaultText: "NETWORK.onnx, generator-plain.onnx or step.onnx"},
@@ -41,7 +45,13 @@ func newExport() *cli.Command {
 			&cli.BoolFlag{Name: "plain", Usage: "export the generator's weights themselves, not their running average (see --ema)", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "step", Usage: "export a training step", DisableDefaultText: true},
 			&cli.StringFlag{Name: "gan", Usage: "export the step of the architecture `NAME` with its first weights, instead of a run's"},
-			&cli.IntFlag{Name: "batch", Usage: "export the step for `N` real images", DefaultText: "the recipe's"},
+			&cli.IntFlag{Name: "batch", Usage: "export for batches of `N` alone; a step for that many real images", DefaultText: "any; the recipe's"},
+			&cli.BoolFlag{Name: "fold-batchnorm", Usage: "make normalisations part of the layers beside them", DisableDefaultText: true},
+			&cli.BoolFlag{Name: "float16", Usage: "store weights and compute in half precision; inputs and outputs stay float32", DisableDefaultText: true},
+			&cli.BoolFlag{Name: "int8", Usage: "store weights as bytes; the arithmetic stays float32", DisableDefaultText: true},
+			&cli.BoolFlag{Name: "uint8-image", Usage: "give pictures as bytes in [0, 255]", DisableDefaultText: true},
+			&cli.BoolFlag{Name: "nhwc", Usage: "with --uint8-image: with the channels last", DisableDefaultText: true},
+			&cli.IntFlag{Name: "opset", Usage: "declare version `N` of the operators", DefaultText: "15"},
 			&cli.BoolFlag{Name: "force", Usage: "overwrite the file", DisableDefaultText: true},
 			libraryFlag,
 		},
@@ -54,10 +64,25 @@ func newExport() *cli.Command {
 			if o.step {
 				return exportStep(c, o)
 			}
-			for _, flag := range []string{"gan", "batch"} {
-				if c.IsSet(flag) {
-					return command.Usage(c, "--%s: only with --step", flag)
+			if c.IsSet("gan") {
+				return command.Usage(c, "--gan: only with --step")
+			}
+			for _, flag := range []string{"batch", "opset"} {
+				if c.IsSet(flag) && c.Int(flag) < 1 {
+					return command.Usage(c, "--%s %d: want 1 or more", flag, c.Int(flag))
 				}
+			}
+			o.variant = pass.Variant{
+				FoldBatchNorm: c.Bool("fold-batchnorm"), Float16: c.Bool("float16"), Int8: c.Bool("int8"),
+				Uint8Image: c.Bool("uint8-image"), NHWC: c.Bool("nhwc"), Opset: c.Int("opset"), Batch: c.Int("batch"),
+			}
+			switch v := o.variant; {
+			case v.Float16 && v.Int8:
+				return command.Usage(c, "--float16 and --int8: want one of them")
+			case v.NHWC && !v.Uint8Image:
+				return command.Usage(c, "--nhwc: only with --uint8-image")
+			case v.Uint8Image && o.network != arch.Generator:
+				return command.Usage(c, "--uint8-image: only for the generator")
 			}
 			if c.NArg() != 1 {
 				return command.Usage(c, "want one run folder or checkpoint, got %d arguments", c.NArg())
@@ -104,6 +129,9 @@ func export(ctx context.Context, o exportOptions) error {
 		return err
 	}
 	model.Plain = o.plain
+	if o.variant != (pass.Variant{}) {
+		return exportVariant(ctx, model, o)
+	}
 	report, err := model.Export(ctx, o.network, o.to, o.runtime)
 	if err != nil {
 		return err
@@ -112,5 +140,27 @@ func export(ctx context.Context, o exportOptions) error {
 	for _, d := range report.Cases {
 		fmt.Fprintf(o.stdout, "  %s at batch %d: on ONNX Runtime within %.1e of its graph\n", d.Output, d.Batch, d.Max)
 	}
+	return nil
+}
+
+func exportVariant(ctx context.Context, model *train.Model, o exportOptions) error {
+	varied, err := model.ExportVariant(ctx, o.network, o.to, o.variant, o.runtime)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(o.stdout, "%s: %s of %s after %d steps, %v: %d bytes, %.2f of the plain model's\n",
+		o.to, o.network, model.GAN.Name, model.Step, o.variant, varied.Size, float64(varied.Size)/float64(varied.Original))
+	for _, p := range varied.Pairs {
+		fmt.Fprintf(o.stdout, "  %s at batch %d: within %.1e of the plain model's, %.1e on average", p.Output, p.Batch, p.Max, p.Mean)
+		if p.Levels > 0 {
+			fmt.Fprintf(o.stdout, ", %.1f levels of 255", p.Levels)
+		}
+		fmt.Fprintln(o.stdout)
+	}
+	if !math.IsInf(varied.Most, 1) {
+		fmt.Fprintf(o.stdout, "  allowed: %.1e\n", varied.Most)
+		return nil
+	}
+	fmt.Fprintf(o.stdout, "  allowed: %.1e on average\n", varied.Mean)
 	return nil
 }
