@@ -15,6 +15,9 @@ import (
 	"github.com/gantrain/gantrain/runtime/modelinfo"
 )
 
+// maxNumbers is how many numbers an input may have: a model can claim any size.
+const maxNumbers = 1 << 26
+
 // Pair is how far one output of a model lies from the same output of another.
 type Pair struct {
 	Output string
@@ -38,7 +41,7 @@ func Inputs(s *runtime.Session, batch int, seed uint64) (map[string]*tensor.Dens
 		if p.Shape == nil {
 			return nil, fmt.Errorf("input %s: want a model that says how many axes it has", p)
 		}
-		shape := make(tensor.Shape, len(p.Shape))
+		shape, count := make(tensor.Shape, len(p.Shape)), int64(1)
 		for axis, size := range p.Shape {
 			switch {
 			case size > 0:
@@ -48,6 +51,10 @@ func Inputs(s *runtime.Session, batch int, seed uint64) (map[string]*tensor.Dens
 			default:
 				return nil, fmt.Errorf("input %s: want a model whose first axis alone is open", p)
 			}
+			if int64(shape[axis]) > maxNumbers/count {
+				return nil, fmt.Errorf("input %s: want %d numbers at most in %d examples", p, maxNumbers, batch)
+			}
+			count *= int64(shape[axis])
 		}
 		v := tensor.New(tensor.Of(p.Dtype), tensor.WithShape(shape...))
 		r := rand.New(rand.NewPCG(seed, uint64(number)))
