@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"math"
 	"os"
+	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
 
@@ -25,6 +25,7 @@ type exportOptions struct {
 	gan      string // in place of from
 	batch    int    // of a step; 0 leaves the recipe's
 	variant  pass.Variant
+	report   string // a page to write
 	force    bool
 	runtime  runtime.Options
 	stdout   io.Writer
@@ -52,6 +53,7 @@ func newExport() *cli.Command {
 			&cli.BoolFlag{Name: "uint8-image", Usage: "give pictures as bytes in [0, 255]", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "nhwc", Usage: "with --uint8-image: with the channels last", DisableDefaultText: true},
 			&cli.IntFlag{Name: "opset", Usage: "declare version `N` of the operators", DefaultText: "15"},
+			&cli.StringFlag{Name: "report", Usage: "write a page on how the export came about to `FILE.html`"},
 			&cli.BoolFlag{Name: "force", Usage: "overwrite the file", DisableDefaultText: true},
 			libraryFlag,
 		},
@@ -59,7 +61,7 @@ func newExport() *cli.Command {
 			o := exportOptions{
 				from: c.Args().First(), to: c.String("output"), network: arch.Role(c.String("network")),
 				plain: c.Bool("plain"), step: c.Bool("step"), gan: c.String("gan"), batch: c.Int("batch"),
-				force: c.Bool("force"), runtime: libraryOptions(c), stdout: c.App.Writer,
+				force: c.Bool("force"), report: c.String("report"), runtime: libraryOptions(c), stdout: c.App.Writer,
 			}
 			if o.step {
 				return exportStep(c, o)
@@ -125,42 +127,33 @@ func export(ctx context.Context, o exportOptions) error {
 	if o.plain && model.GAN.Recipe.EMA == 0 {
 		return fmt.Errorf("--plain: %s keeps no running average: its generator has no other weights", o.from)
 	}
-	if err := command.NewFile(o.to, o.force); err != nil {
-		return err
+	for _, path := range []string{o.to, o.report} {
+		if path == "" {
+			continue
+		}
+		if err := command.NewFile(path, o.force); err != nil {
+			return err
+		}
 	}
 	model.Plain = o.plain
-	if o.variant != (pass.Variant{}) {
-		return exportVariant(ctx, model, o)
-	}
-	report, err := model.Export(ctx, o.network, o.to, o.runtime)
+	report, err := model.Export(ctx, o.network, o.to, o.variant, o.runtime)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(o.stdout, "%s: %s of %s after %d steps\n", o.to, o.network, model.GAN.Name, model.Step)
-	for _, d := range report.Cases {
-		fmt.Fprintf(o.stdout, "  %s at batch %d: on ONNX Runtime within %.1e of its graph\n", d.Output, d.Batch, d.Max)
-	}
-	return nil
-}
-
-func exportVariant(ctx context.Context, model *train.Model, o exportOptions) error {
-	varied, err := model.ExportVariant(ctx, o.network, o.to, o.variant, o.runtime)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(o.stdout, "%s: %s of %s after %d steps, %v: %d bytes, %.2f of the plain model's\n",
-		o.to, o.network, model.GAN.Name, model.Step, o.variant, varied.Size, float64(varied.Size)/float64(varied.Original))
-	for _, p := range varied.Pairs {
-		fmt.Fprintf(o.stdout, "  %s at batch %d: within %.1e of the plain model's, %.1e on average", p.Output, p.Batch, p.Max, p.Mean)
-		if p.Levels > 0 {
-			fmt.Fprintf(o.stdout, ", %.1f levels of 255", p.Levels)
+	fmt.Fprintf(o.stdout, "%s: %s\n", o.to, report.Title)
+	table := tabwriter.NewWriter(o.stdout, 0, 0, 2, ' ', 0)
+	for _, s := range report.Stages {
+		for i, found := range s.Found {
+			name := s.Name
+			if i > 0 {
+				name = ""
+			}
+			fmt.Fprintf(table, "  %s\t%s\n", name, found)
 		}
-		fmt.Fprintln(o.stdout)
 	}
-	if !math.IsInf(varied.Most, 1) {
-		fmt.Fprintf(o.stdout, "  allowed: %.1e\n", varied.Most)
-		return nil
+	table.Flush()
+	if o.report != "" {
+		return report.WritePage(o.report)
 	}
-	fmt.Fprintf(o.stdout, "  allowed: %.1e on average\n", varied.Mean)
 	return nil
 }
