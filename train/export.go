@@ -3,11 +3,18 @@ package train
 import (
 	"context"
 	"fmt"
+	"math"
+	"path/filepath"
 	"runtime/debug"
+	"strings"
+	"time"
 
+	"google.golang.org/protobuf/proto"
 	"gorgonia.org/tensor"
 
 	"github.com/gantrain/gantrain/export"
+	"github.com/gantrain/gantrain/export/onnxpb"
+	"github.com/gantrain/gantrain/export/pass"
 	"github.com/gantrain/gantrain/export/verify"
 	"github.com/gantrain/gantrain/runtime"
 	"github.com/gantrain/gantrain/runtime/latent"
@@ -20,29 +27,160 @@ import (
 // written: one, and two that share no factor.
 var verifiedBatches = []int{1, 2, 5}
 
-// Export writes a network of the model as ONNX, after running it on ONNX
-// Runtime and comparing it with the Gorgonia graph that it came from. Where
-// they differ, or nothing can be run, no file is written.
-func (m *Model) Export(ctx context.Context, role arch.Role, path string, o runtime.Options) (verify.Report, error) {
-	data, report, err := m.verified(ctx, role, o)
+// ExportReport tells how an export came about, stage by stage.
+type ExportReport struct {
+	Title   string // "generator of guo-mlp after 468 steps, float16"
+	Stages  []ExportStage
+	Largest float64 // difference from the Gorgonia graph, as [verify.Difference] has it
+}
+
+// ExportStage is one thing that was done to a model, and what was found.
+type ExportStage struct {
+	Name  string
+	Found []string
+	Took  time.Duration
+}
+
+func (r *ExportReport) add(name string, start time.Time, found ...string) {
+	r.Stages = append(r.Stages, ExportStage{name, found, time.Since(start)})
+}
+
+// Export writes a network of the model as ONNX: it is checked, run on ONNX
+// Runtime, and compared with the Gorgonia graph that it came from; then
+// rewritten as the variant asks for, and compared with what it was. Where they
+// differ by more than rounding explains, or nothing can be run, no file is
+// written.
+func (m *Model) Export(ctx context.Context, role arch.Role, path string, v pass.Variant, o runtime.Options) (*ExportReport, error) {
+	report := &ExportReport{Title: fmt.Sprintf("%s of %s after %d steps", role, m.GAN.Name, m.Step)}
+	data, err := m.verified(ctx, role, o, report)
+	if err == nil && v != (pass.Variant{}) {
+		report.Title += ", " + v.String()
+		data, err = m.varied(ctx, role, data, v, o, report)
+	}
 	if err != nil {
 		return report, fmt.Errorf("train: %s is not written: %w", path, err)
 	}
-	return report, export.WriteFile(path, data)
+	start := time.Now()
+	if err := export.WriteFile(path, data); err != nil {
+		return report, err
+	}
+	report.add("write", start, fmt.Sprintf("%s, %d bytes", filepath.Base(path), len(data)))
+	return report, nil
 }
 
 // verified serialises a network and holds it against its graph.
-func (m *Model) verified(ctx context.Context, role arch.Role, o runtime.Options) ([]byte, verify.Report, error) {
+func (m *Model) verified(ctx context.Context, role arch.Role, o runtime.Options, report *ExportReport) ([]byte, error) {
+	start := time.Now()
 	data, err := m.ONNX(role)
 	if err != nil {
-		return nil, verify.Report{}, err
+		return nil, err
 	}
+	model := new(onnxpb.ModelProto)
+	if err := proto.Unmarshal(data, model); err != nil {
+		return nil, err
+	}
+	numbers := 0
+	for _, t := range model.Graph.Initializer {
+		numbers += len(t.RawData) / 4
+	}
+	report.add("graph", start, fmt.Sprintf("%d nodes, %d weights, %d numbers, opset %d",
+		len(model.Graph.Node), len(model.Graph.Initializer), numbers, model.OpsetImport[0].Version))
+	start = time.Now()
+	if err := verify.Check(model); err != nil {
+		return nil, err
+	}
+	report.add("check", start, "each value is computed once, before it is read")
 	cases, err := m.cases(role)
 	if err != nil {
-		return nil, verify.Report{}, err
+		return nil, err
 	}
-	report, err := verify.Model(ctx, data, o, cases...)
-	return data, report, err
+	r, err := verify.Model(ctx, data, o, cases...)
+	if err != nil {
+		return nil, err
+	}
+	report.Stages = append(report.Stages,
+		ExportStage{"load", []string{"ONNX Runtime " + runtime.Version()}, r.Load},
+		ExportStage{"run", []string{fmt.Sprintf("batches of %s", strings.Trim(strings.ReplaceAll(fmt.Sprint(verifiedBatches), " ", ", "), "[]"))}, r.Run})
+	report.Largest = r.Largest()
+	var found []string
+	for _, d := range r.Cases {
+		found = append(found, fmt.Sprintf("%s at batch %d: on ONNX Runtime within %.1e of its graph, %.0e allowed", d.Output, d.Batch, d.Max, verify.Tolerance))
+	}
+	report.Stages = append(report.Stages, ExportStage{Name: "compare", Found: found})
+	return data, nil
+}
+
+// varied rewrites a serialised network and holds it against what it was.
+func (m *Model) varied(ctx context.Context, role arch.Role, plain []byte, v pass.Variant, o runtime.Options, report *ExportReport) ([]byte, error) {
+	start := time.Now()
+	model := new(onnxpb.ModelProto)
+	if err := proto.Unmarshal(plain, model); err != nil {
+		return nil, err
+	}
+	most, mean := v.Allowed(model)
+	if err := v.Apply(model); err != nil {
+		return nil, err
+	}
+	if err := verify.Check(model); err != nil {
+		return nil, err
+	}
+	data, err := export.Marshal(model)
+	if err != nil {
+		return nil, err
+	}
+	report.add("rewrite", start, fmt.Sprintf("%v: %d nodes, %.2f of the bytes", v, len(model.Graph.Node), float64(len(data))/float64(len(plain))))
+
+	start = time.Now()
+	before, err := runtime.Load(ctx, plain, o)
+	if err != nil {
+		return nil, err
+	}
+	defer before.Close()
+	after, err := runtime.Load(ctx, data, o)
+	if err != nil {
+		return nil, err
+	}
+	defer after.Close()
+	batches := verifiedBatches
+	if v.Batch > 0 {
+		batches = []int{v.Batch}
+	}
+	var found []string
+	for _, batch := range batches {
+		in := map[string]*tensor.Dense{}
+		for i, x := range m.Inputs(role, batch) {
+			in[before.Inputs()[i].Name] = x
+		}
+		pairs, err := verify.Pairs(ctx, after, before, in)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range pairs {
+			if !(p.Max <= most && p.Mean <= mean) {
+				return nil, fmt.Errorf("as %v, %s at batch %d departs from the plain model by %.2g at most and %.2g on average, more than %.2g and %.2g allowed",
+					v, p.Output, p.Batch, p.Max, p.Mean, most, mean)
+			}
+			found = append(found, departure(p, most, mean))
+		}
+	}
+	report.add("compare", start, found...)
+	return data, nil
+}
+
+// departure tells how far a variant lies from the plain model.
+func departure(p verify.Pair, most, mean float64) string {
+	s := fmt.Sprintf("%s at batch %d: within %.1e of the plain model's", p.Output, p.Batch, p.Max)
+	if !math.IsInf(most, 1) {
+		s += fmt.Sprintf(" (%.1e allowed)", most)
+	}
+	s += fmt.Sprintf(", %.1e on average", p.Mean)
+	if math.IsInf(most, 1) {
+		s += fmt.Sprintf(" (%.1e allowed)", mean)
+	}
+	if p.Levels > 0 {
+		s += fmt.Sprintf(", %.1f levels of 255", p.Levels)
+	}
+	return s
 }
 
 // ONNX serialises a network of the model. The same model gives the same bytes.

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"gorgonia.org/tensor"
 
+	"github.com/gantrain/gantrain/export/pass"
 	"github.com/gantrain/gantrain/runtime"
 	"github.com/gantrain/gantrain/train/arch"
 	"github.com/gantrain/gantrain/train/checkpoint"
@@ -129,16 +130,16 @@ func TestExportWritesNothingUnproven(t *testing.T) {
 	for _, role := range []arch.Role{arch.Generator, arch.Discriminator} {
 		m := tinyModel(t, tiny())
 		path := filepath.Join(t.TempDir(), "model.onnx")
-		report, err := m.Export(t.Context(), role, path, runtime.Options{})
+		report, err := m.Export(t.Context(), role, path, pass.Variant{}, runtime.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(report.Cases) != 3 || report.Largest() > 1e-5 {
-			t.Errorf("%s: report %+v, want three cases within 1e-5", role, report)
+		if len(report.Stages) != 6 || len(report.Stages[4].Found) != 3 || report.Largest > 1e-5 {
+			t.Errorf("%s: report %+v, want six stages, and three cases within 1e-5", role, report)
 		}
 		good := files(t, filepath.Dir(path))
 		floats(m.State[string(role)+"/dense1/weight"])[0] = float32(math.NaN())
-		if _, err := m.Export(t.Context(), role, path, runtime.Options{}); err == nil || !strings.HasPrefix(err.Error(), "train: "+path+" is not written: verify: ") {
+		if _, err := m.Export(t.Context(), role, path, pass.Variant{}, runtime.Options{}); err == nil || !strings.HasPrefix(err.Error(), "train: "+path+" is not written: verify: ") {
 			t.Errorf("%s: error %v", role, err)
 		}
 		compareFiles(t, good, files(t, filepath.Dir(path)), []string{"model.onnx"})

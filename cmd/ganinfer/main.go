@@ -18,6 +18,6 @@ func app() *cli.App {
 	return &cli.App{
 		Name:     "ganinfer",
 		Usage:    "run exported GANs",
-		Commands: []*cli.Command{newGenerate(), newDiscriminate(), newInspect(), newCrosscheck()},
+		Commands: []*cli.Command{newGenerate(), newDiscriminate(), newInspect(), newCrosscheck(), newVerify()},
 	}
 }

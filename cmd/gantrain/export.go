@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/gantrain/gantrain/cmd/internal/command"
+	"github.com/gantrain/gantrain/export/pass"
 	"github.com/gantrain/gantrain/internal/nearest"
 	"github.com/gantrain/gantrain/runtime"
 	"github.com/gantrain/gantrain/train"
@@ -21,7 +23,9 @@ type exportOptions struct {
 	plain    bool
 	step     bool
 	gan      string // in place of from
-	batch    int    // 0 leaves the recipe's
+	batch    int    // of a step; 0 leaves the recipe's
+	variant  pass.Variant
+	report   string // a page to write
 	force    bool
 	runtime  runtime.Options
 	stdout   io.Writer
@@ -34,6 +38,7 @@ func newExport() *cli.Command {
 		ArgsUsage: "RUN_OR_CHECKPOINT",
 		Description: "Takes a run's newest checkpoint, or the one that is named. The file is run on ONNX Runtime and compared with the Gorgonia graph before it is written. With --step it is a whole training step, with its gradients and its optimiser, and the weights that it starts from lie beside it, in STEP.safetensors. Examples:\n\n" +
 			"gantrain export runs/digits -o generator.onnx\n" +
+			"gantrain export runs/digits --fold-batchnorm --float16 -o half.onnx\n" +
 			"gantrain export --step --gan michelucci-dcgan --batch 64 -o step.onnx",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write the model to `FILE.onnx`", DefaultText: "NETWORK.onnx, generator-plain.onnx or step.onnx"},
@@ -41,7 +46,14 @@ func newExport() *cli.Command {
 			&cli.BoolFlag{Name: "plain", Usage: "export the generator's weights themselves, not their running average (see --ema)", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "step", Usage: "export a training step", DisableDefaultText: true},
 			&cli.StringFlag{Name: "gan", Usage: "export the step of the architecture `NAME` with its first weights, instead of a run's"},
-			&cli.IntFlag{Name: "batch", Usage: "export the step for `N` real images", DefaultText: "the recipe's"},
+			&cli.IntFlag{Name: "batch", Usage: "export for batches of `N` alone; a step for that many real images", DefaultText: "any; the recipe's"},
+			&cli.BoolFlag{Name: "fold-batchnorm", Usage: "make normalisations part of the layers beside them", DisableDefaultText: true},
+			&cli.BoolFlag{Name: "float16", Usage: "store weights and compute in half precision; inputs and outputs stay float32", DisableDefaultText: true},
+			&cli.BoolFlag{Name: "int8", Usage: "store weights as bytes; the arithmetic stays float32", DisableDefaultText: true},
+			&cli.BoolFlag{Name: "uint8-image", Usage: "give pictures as bytes in [0, 255]", DisableDefaultText: true},
+			&cli.BoolFlag{Name: "nhwc", Usage: "with --uint8-image: with the channels last", DisableDefaultText: true},
+			&cli.IntFlag{Name: "opset", Usage: "declare version `N` of the operators", DefaultText: "15"},
+			&cli.StringFlag{Name: "report", Usage: "write a page on how the export came about to `FILE.html`"},
 			&cli.BoolFlag{Name: "force", Usage: "overwrite the file", DisableDefaultText: true},
 			libraryFlag,
 		},
@@ -49,15 +61,30 @@ func newExport() *cli.Command {
 			o := exportOptions{
 				from: c.Args().First(), to: c.String("output"), network: arch.Role(c.String("network")),
 				plain: c.Bool("plain"), step: c.Bool("step"), gan: c.String("gan"), batch: c.Int("batch"),
-				force: c.Bool("force"), runtime: libraryOptions(c), stdout: c.App.Writer,
+				force: c.Bool("force"), report: c.String("report"), runtime: libraryOptions(c), stdout: c.App.Writer,
 			}
 			if o.step {
 				return exportStep(c, o)
 			}
-			for _, flag := range []string{"gan", "batch"} {
-				if c.IsSet(flag) {
-					return command.Usage(c, "--%s: only with --step", flag)
+			if c.IsSet("gan") {
+				return command.Usage(c, "--gan: only with --step")
+			}
+			for _, flag := range []string{"batch", "opset"} {
+				if c.IsSet(flag) && c.Int(flag) < 1 {
+					return command.Usage(c, "--%s %d: want 1 or more", flag, c.Int(flag))
 				}
+			}
+			o.variant = pass.Variant{
+				FoldBatchNorm: c.Bool("fold-batchnorm"), Float16: c.Bool("float16"), Int8: c.Bool("int8"),
+				Uint8Image: c.Bool("uint8-image"), NHWC: c.Bool("nhwc"), Opset: c.Int("opset"), Batch: c.Int("batch"),
+			}
+			switch v := o.variant; {
+			case v.Float16 && v.Int8:
+				return command.Usage(c, "--float16 and --int8: want one of them")
+			case v.NHWC && !v.Uint8Image:
+				return command.Usage(c, "--nhwc: only with --uint8-image")
+			case v.Uint8Image && o.network != arch.Generator:
+				return command.Usage(c, "--uint8-image: only for the generator")
 			}
 			if c.NArg() != 1 {
 				return command.Usage(c, "want one run folder or checkpoint, got %d arguments", c.NArg())
@@ -100,17 +127,33 @@ func export(ctx context.Context, o exportOptions) error {
 	if o.plain && model.GAN.Recipe.EMA == 0 {
 		return fmt.Errorf("--plain: %s keeps no running average: its generator has no other weights", o.from)
 	}
-	if err := command.NewFile(o.to, o.force); err != nil {
-		return err
+	for _, path := range []string{o.to, o.report} {
+		if path == "" {
+			continue
+		}
+		if err := command.NewFile(path, o.force); err != nil {
+			return err
+		}
 	}
 	model.Plain = o.plain
-	report, err := model.Export(ctx, o.network, o.to, o.runtime)
+	report, err := model.Export(ctx, o.network, o.to, o.variant, o.runtime)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(o.stdout, "%s: %s of %s after %d steps\n", o.to, o.network, model.GAN.Name, model.Step)
-	for _, d := range report.Cases {
-		fmt.Fprintf(o.stdout, "  %s at batch %d: on ONNX Runtime within %.1e of its graph\n", d.Output, d.Batch, d.Max)
+	fmt.Fprintf(o.stdout, "%s: %s\n", o.to, report.Title)
+	table := tabwriter.NewWriter(o.stdout, 0, 0, 2, ' ', 0)
+	for _, s := range report.Stages {
+		for i, found := range s.Found {
+			name := s.Name
+			if i > 0 {
+				name = ""
+			}
+			fmt.Fprintf(table, "  %s\t%s\n", name, found)
+		}
+	}
+	table.Flush()
+	if o.report != "" {
+		return report.WritePage(o.report)
 	}
 	return nil
 }

@@ -6,3 +6,6 @@ import "github.com/gantrain/gantrain/export/onnxpb"
 func Shapes(m *onnxpb.ModelProto) map[string][]int {
 	return infer(m.Graph).known
 }
+
+// HalfOf rounds to half precision.
+var HalfOf = halfOf

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"gorgonia.org/tensor"
 
@@ -25,7 +26,8 @@ type Case struct {
 
 // Report says how far a model departs from its graph.
 type Report struct {
-	Cases []Difference
+	Cases     []Difference
+	Load, Run time.Duration // what they took
 }
 
 // Difference is the largest departure of one output in one case.
@@ -48,16 +50,20 @@ func (r Report) Largest() float64 {
 // output is missing, has another shape, or departs by more than [Tolerance].
 func Model(ctx context.Context, model []byte, o runtime.Options, cases ...Case) (Report, error) {
 	var report Report
+	start := time.Now()
 	session, err := runtime.Load(ctx, model, o)
 	if err != nil {
 		return report, err
 	}
 	defer session.Close()
+	report.Load = time.Since(start)
 	for _, c := range cases {
+		start := time.Now()
 		got, err := session.Run(ctx, c.Inputs)
 		if err != nil {
 			return report, err
 		}
+		report.Run += time.Since(start)
 		for name, want := range c.Want {
 			have, ok := got[name]
 			if !ok {

@@ -1,0 +1,174 @@
+package pass
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/gantrain/gantrain/export/onnxpb"
+)
+
+// Variant says how a model is to differ from the plain export. The zero value
+// leaves it as it is.
+type Variant struct {
+	FoldBatchNorm bool // normalisations as part of the layers beside them
+	Float16       bool // weights and arithmetic in half precision
+	Int8          bool // weights as bytes
+	Uint8Image    bool // the output "image" as bytes in [0, 255]
+	NHWC          bool // and with the channels last
+	Opset         int  // another version of the operators; 0 keeps it
+	Batch         int  // the one size of a batch; 0 is any
+}
+
+// Check refuses what can't be had together.
+func (v Variant) Check() error {
+	switch {
+	case v.Float16 && v.Int8:
+		return errors.New("float16 and int8 are two ways to store weights: want one of them")
+	case v.NHWC && !v.Uint8Image:
+		return errors.New("channels last are for a picture of bytes: want uint8 images as well")
+	case v.Batch < 0:
+		return fmt.Errorf("a batch of %d: want 1 or more", v.Batch)
+	}
+	return nil
+}
+
+// String lists what differs: "folded batch normalisation, float16".
+func (v Variant) String() string {
+	var parts []string
+	for _, p := range []struct {
+		has  bool
+		name string
+	}{
+		{v.FoldBatchNorm, "folded batch normalisation"}, {v.Float16, "float16"}, {v.Int8, "int8 weights"},
+		{v.Uint8Image && !v.NHWC, "uint8 image"}, {v.NHWC, "uint8 image [N, H, W, C]"},
+		{v.Opset > 0, fmt.Sprintf("opset %d", v.Opset)}, {v.Batch > 0, fmt.Sprintf("batch %d", v.Batch)},
+	} {
+		if p.has {
+			parts = append(parts, p.name)
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// Apply rewrites a model. An error says what can't be done to it, which is then
+// half rewritten.
+func (v Variant) Apply(m *onnxpb.ModelProto) error {
+	if err := v.Check(); err != nil {
+		return err
+	}
+	if err := plain(m); err != nil {
+		return err
+	}
+	if v.FoldBatchNorm {
+		FoldBatchNorm(m)
+	}
+	if v.Int8 {
+		if err := Int8(m); err != nil {
+			return err
+		}
+	}
+	if v.Float16 {
+		if err := Float16(m); err != nil {
+			return err
+		}
+	}
+	if v.Uint8Image {
+		if err := Uint8Image(m, v.NHWC); err != nil {
+			return err
+		}
+	}
+	if v.Batch > 0 {
+		FixBatch(m, v.Batch)
+	}
+	if v.Opset > 0 {
+		return Opset(m, v.Opset)
+	}
+	return nil
+}
+
+// Allowed is how far the outputs of the variant may lie from those of the plain
+// model, relative to the larger of 1 and the largest: at most, and on average.
+//
+// Half precision rounds what each node gives to 11 bits. A weight as a byte is off
+// by half a step at most, of which there are 127 to the largest: how that adds up
+// depends on the inputs, so it is the average that is held. A level of a picture
+// is rounded by half. All else is float32 in another order.
+func (v Variant) Allowed(plain *onnxpb.ModelProto) (most, mean float64) {
+	most = 1e-5
+	if v.Float16 {
+		most += float64(len(plain.Graph.Node)) / (1 << 11)
+	}
+	if v.Uint8Image {
+		most += 1.0 / 255 // half of a 255th of a range from -1 to 1
+	}
+	mean = most
+	if v.Int8 {
+		layers := 0
+		for _, n := range plain.Graph.Node {
+			if _, ok := outputAxis(n); ok {
+				layers++
+			}
+		}
+		mean += float64(layers) / 254
+		most = math.Inf(1)
+	}
+	return most, mean
+}
+
+// FixBatch gives every axis of an open size, of which a model has one, the batch,
+// that size.
+func FixBatch(m *onnxpb.ModelProto, n int) {
+	for _, v := range slices.Concat(m.Graph.Input, m.Graph.Output, m.Graph.ValueInfo) {
+		for _, d := range v.Type.GetTensorType().GetShape().GetDim() {
+			if d.GetDimParam() != "" {
+				d.Value = &onnxpb.TensorShapeProto_Dimension_DimValue{DimValue: int64(n)}
+			}
+		}
+	}
+}
+
+// operators are the versions of the opset through which an operator, as it is
+// written here, means the same. 22 is as far as we have looked.
+var operators = map[string][2]int{
+	"Add": {7, 22}, "BatchNormalization": {9, 22}, "Cast": {9, 22}, "Clip": {11, 22}, "Concat": {11, 22}, "Conv": {11, 22},
+	"ConvTranspose": {11, 22}, "DequantizeLinear": {13, 22}, "Div": {7, 22}, "Flatten": {11, 22}, "Floor": {6, 22},
+	"Gather": {11, 22}, "Gemm": {11, 22}, "LeakyRelu": {6, 22}, "MatMul": {9, 22}, "Mul": {7, 22}, "Relu": {6, 22},
+	"Reshape": {5, 22}, "Sigmoid": {6, 22}, "Slice": {10, 22}, "Sub": {7, 22}, "Tanh": {6, 22}, "Transpose": {1, 22},
+}
+
+// irVersions is the IR version that came with an opset, by the opset.
+var irVersions = map[int]int64{
+	11: 6, 12: 7, 13: 7, 14: 7, 15: 8, 16: 8, 17: 8, 18: 8, 19: 9, 20: 9, 21: 10, 22: 10,
+}
+
+// Opset declares another version of the operators, where all of the model mean
+// the same in it.
+//
+// Source: https://github.com/onnx/onnx/blob/main/docs/Changelog.md
+func Opset(m *onnxpb.ModelProto, version int) error {
+	lowest, highest := 11, 22
+	var by string
+	for _, n := range m.Graph.Node {
+		span, ok := operators[n.OpType]
+		if !ok || n.Domain != "" {
+			return fmt.Errorf("opset %d: nothing is known of operator %s in it", version, n.OpType)
+		}
+		if span[0] > lowest {
+			lowest, by = span[0], ", for its "+n.OpType
+		}
+		highest = min(highest, span[1])
+	}
+	if version < lowest || version > highest {
+		return fmt.Errorf("opset %d: this model can have %d to %d%s", version, lowest, highest, by)
+	}
+	for _, o := range m.OpsetImport {
+		if o.Domain == "" {
+			o.Version = int64(version)
+		}
+	}
+	m.IrVersion = irVersions[version]
+	return nil
+}
