@@ -41,21 +41,29 @@ func Parse(name string) (Distribution, error) {
 // pictures. A shorter dst gets the beginning of a longer one's values. Any
 // distribution but Uniform is taken as Normal.
 func Fill(dst []float32, d Distribution, seed, stream, image uint64) {
-	key := [2]uint64{seed, stream}
-	for block := uint64(1); len(dst) > 0; block++ { // NumPy counts before its first block
-		words := Philox(key, [4]uint64{block, 0, image, 0})
-		n := min(len(dst), len(words))
-		for i, w := range words[:n] {
-			u := open01(w)
-			if d == Uniform {
-				dst[i] = float32(2*u - 1)
-			} else {
-				dst[i] = float32(mathext.NormalQuantile(u))
+	key, counter := [2]uint64{seed, stream}, [4]uint64{1, 0, image, 0} // NumPy counts before its first block
+	var words [batch]uint64
+	for len(dst) > 0 {
+		n := min(len(dst), batch)
+		Blocks(words[:(n+3)/4*4], key, counter)
+		if d == Uniform {
+			for i, w := range words[:n] {
+				dst[i] = float32(2*open01(w) - 1)
+			}
+		} else {
+			for i, w := range words[:n] {
+				dst[i] = float32(mathext.NormalQuantile(open01(w)))
 			}
 		}
 		dst = dst[n:]
+		counter[0] += batch / 4
 	}
 }
+
+// batch is how many words are made at once: blocks that follow one another
+// overlap in the processor. A normal number takes 22 ns so, in place of 36, a
+// uniform one 6 in place of 15 (Sapphire Rapids).
+const batch = 128
 
 // open01 maps a random word to the middle of one of 2^52 equal parts of (0, 1).
 // Of 53 bits the largest would round to 1, whose normal quantile is infinite.

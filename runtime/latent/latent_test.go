@@ -61,6 +61,17 @@ func TestFillIsNumPys(t *testing.T) {
 	}
 }
 
+func TestFillLongVectors(t *testing.T) {
+	z := make([]float32, 2*batch+3)
+	Fill(z, Uniform, 1, 2, 3)
+	for i, got := range z {
+		block := Philox([2]uint64{1, 2}, [4]uint64{uint64(i/4) + 1, 0, 3, 0})
+		if want := float32(2*open01(block[i%4]) - 1); got != want {
+			t.Errorf("component %d is %g, want %g", i, got, want)
+		}
+	}
+}
+
 func TestFillMoments(t *testing.T) {
 	const images, size = 1000, 100
 	const n = images * size
