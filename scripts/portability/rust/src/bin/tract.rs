@@ -1,0 +1,19 @@
+use portability::{Result, Values, serve};
+use tract_onnx::prelude::*;
+
+fn main() -> Result<()> {
+    serve(|path, inputs| {
+        // As it is, with a symbol for the batch.
+        let model = tract_onnx::onnx().model_for_path(path)?.into_optimized()?.into_runnable()?;
+        let mut feed = tvec![];
+        for x in inputs {
+            let value = match x.values {
+                Values::Float(v) => Tensor::from_shape(&x.shape, &v)?,
+                Values::Int(v) => Tensor::from_shape(&x.shape, &v)?,
+            };
+            feed.push(value.into_tvalue());
+        }
+        let output = model.run(feed)?.remove(0);
+        Ok(output.to_plain_array_view::<f32>()?.iter().copied().collect())
+    })
+}
