@@ -165,7 +165,6 @@ def drive(page, out):
     a, b = (np.array([noise(first + i, size) for i in range(64)]) for first in (0, 64))
     worst, drawn = 0, []
     for degrees in (0, 90, 200):
-        page.locator("#slider").evaluate("(s, v) => { s.value = v + 1 }", degrees)  # so that filling it is a change
         page.locator("#slider").fill(str(degrees))
         page.wait_for_function("!busy")
         z = np.cos(np.radians(degrees)) * a + np.sin(np.radians(degrees)) * b
@@ -182,6 +181,7 @@ def drive(page, out):
         drawn.append(np.array(cells))
     moved = min(np.count_nonzero(abs(x - y) > 32) for x, y in ((drawn[0], drawn[1]), (drawn[1], drawn[2])))
     assert moved > drawn[0].size / 20, f"the slider changed {moved} of {drawn[0].size} pixels"
+    page.locator("#slider").blur()
     page.screenshot(path=out)
     page.get_by_role("button", name="Play").click()
     page.wait_for_function("slider.valueAsNumber > 205")

@@ -1,5 +1,6 @@
 import ai.onnxruntime.OnnxTensor;
 import ai.onnxruntime.OrtEnvironment;
+import java.io.DataOutputStream;
 import java.io.File;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -23,10 +24,14 @@ public class OnnxRuntime {
                         ? OnnxTensor.createTensor(env, bytes.asLongBuffer(), shape)
                         : OnnxTensor.createTensor(env, bytes.asFloatBuffer(), shape));
             }
-            var values = ((OnnxTensor) session.run(feed).get(0)).getFloatBuffer();
-            var out = ByteBuffer.allocate(4 * values.remaining()).order(ByteOrder.LITTLE_ENDIAN);
-            out.asFloatBuffer().put(values);
-            Files.write(Path.of(args[i + 1]), out.array());
+            try (var out = new DataOutputStream(Files.newOutputStream(Path.of(args[i + 1])))) {
+                for (var output : session.run(feed)) {
+                    var values = ((OnnxTensor) output.getValue()).getFloatBuffer();
+                    while (values.hasRemaining()) {
+                        out.writeInt(Integer.reverseBytes(Float.floatToRawIntBits(values.get())));
+                    }
+                }
+            }
         }
     }
 }

@@ -2,9 +2,10 @@
 
     adapters.py RUNTIME model.onnx (IN OUT)...
 
-IN is a folder with a batch: a file for each input, called NAME.TYPE.DIMxDIM, of
-raw values. OUT is the file for the output, raw float32. A runtime is a function
-here: it loads the model and returns a function from inputs by name to the output.
+IN is a folder with a batch: a file for each input, called POSITION.NAME.TYPE.DIMxDIM, of
+raw values. OUT is the file for the outputs, raw float32, one behind the other. A
+runtime is a function here: it loads the model and returns a function from inputs
+by name to the list of outputs.
 """
 
 import subprocess
@@ -15,7 +16,7 @@ import numpy as np
 
 
 def onnx_checker(path):
-    """No runtime: the checker and strict shape inference. Its output is none."""
+    """No runtime: the checker and strict shape inference."""
     import onnx
 
     onnx.checker.check_model(path, full_check=True)
@@ -24,21 +25,21 @@ def onnx_checker(path):
     for node in inferred.graph.node:
         for name in node.output:
             assert name in shapes and shapes[name].HasField("shape"), f"no shape for {name}"
-    return None
+    return lambda feed: []
 
 
 def onnx_reference(path):
     from onnx.reference import ReferenceEvaluator
 
     session = ReferenceEvaluator(path)
-    return lambda feed: session.run(None, feed)[0]
+    return lambda feed: session.run(None, feed)
 
 
 def onnxruntime(path):
     import onnxruntime
 
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    return lambda feed: session.run(None, feed)[0]
+    return lambda feed: session.run(None, feed)
 
 
 def openvino(path):
@@ -46,7 +47,7 @@ def openvino(path):
 
     # The default on some CPUs is bfloat16.
     model = openvino.compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    return lambda feed: model(feed)[0]
+    return lambda feed: model(feed).to_tuple()
 
 
 def opencv(path):
@@ -56,7 +57,7 @@ def opencv(path):
         net = cv2.dnn.readNetFromONNX(path)  # anew, since OpenCV 4 answers wrongly at a second batch size
         for name, value in feed.items():
             net.setInput(value, name)
-        return net.forward()
+        return net.forward(net.getUnconnectedOutLayersNames())
 
     return run
 
@@ -76,7 +77,7 @@ def mnn(path):
         for name in names:
             x = feed[name].astype("int32") if feed[name].dtype == "int64" else feed[name]  # MNN has no int64
             values.append(MNN.expr.const(x, list(x.shape), MNN.expr.NCHW, MNN.numpy.int32 if x.dtype == "int32" else MNN.numpy.float32))
-        return MNN.expr.convert(net.forward(values)[0], MNN.expr.NCHW).read()
+        return [MNN.expr.convert(y, MNN.expr.NCHW).read() for y in net.forward(values)]
 
     return run
 
@@ -90,7 +91,7 @@ def tvm(path):
     machine = relax.VirtualMachine(relax.build(from_onnx(onnx.load(path)), "llvm"), tvm.cpu())
 
     def run(feed):
-        return machine["main"](*(tvm.runtime.tensor(x) for x in feed.values())).numpy()
+        return [y.numpy() for y in several(machine["main"](*(tvm.runtime.tensor(x) for x in feed.values())))]
 
     return run
 
@@ -105,7 +106,7 @@ def iree(path):
     code = compiler.compile_file(str(work), target_backends=["llvm-cpu"], input_type="onnx", extra_args=["--iree-llvmcpu-target-cpu=host"])
     module = iree.runtime.load_vm_flatbuffer(code, driver="local-task")
     main = module[onnx.load(path).graph.name]
-    return lambda feed: main(*feed.values()).to_host()
+    return lambda feed: [y.to_host() for y in several(main(*feed.values()))]
 
 
 def tinygrad(path):
@@ -114,7 +115,7 @@ def tinygrad(path):
 
     def run(feed):
         session = OnnxRunner(path)  # anew, since it keeps the first batch size
-        return next(iter(session({k: Tensor(v) for k, v in feed.items()}).values())).numpy()
+        return [y.numpy() for y in session({k: Tensor(v) for k, v in feed.items()}).values()]
 
     return run
 
@@ -127,13 +128,18 @@ def onnx2torch(path):
 
     def run(feed):
         with torch.no_grad():
-            return module(*map(torch.from_numpy, feed.values())).numpy()
+            return [y.numpy() for y in several(module(*map(torch.from_numpy, feed.values())))]
 
     return run
 
 
+def several(outputs):
+    """A list, where a runtime returns a single output as it is."""
+    return [outputs] if hasattr(outputs, "shape") else list(outputs)
+
+
 def read(folder):
-    """The inputs of a batch in the order of the model's, which is that of the names' first digits."""
+    """The inputs of a batch in the order of the model's, which is that of the files' names."""
     feed = {}
     for f in sorted(Path(folder).iterdir()):
         _, name, kind, shape = f.name.split(".")
@@ -145,5 +151,4 @@ if __name__ == "__main__":
     runtime, model, *files = sys.argv[1:]
     session = globals()[runtime](model)
     for folder, out in zip(files[::2], files[1::2]):
-        if session:
-            np.ascontiguousarray(session(read(folder)), "float32").tofile(out)
+        Path(out).write_bytes(b"".join(np.ascontiguousarray(y, "float32").tobytes() for y in session(read(folder))))

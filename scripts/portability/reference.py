@@ -2,9 +2,11 @@
 
     reference.py model.onnx FOLDER
 
-writes FOLDER/1/in/POSITION.NAME.TYPE.DIMxDIM and FOLDER/1/out, raw values, and the same of 5.
+writes FOLDER/1/in/POSITION.NAME.TYPE.DIMxDIM and FOLDER/1/out, raw values, as
+adapters.py says, and the same of 5.
 """
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -17,7 +19,8 @@ classes = int(session.get_modelmeta().custom_metadata_map.get("gan.classes", 0))
 random = np.random.default_rng(1)
 for batch in (1, 5):
     place = Path(folder, str(batch))
-    (place / "in").mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(place / "in", ignore_errors=True)
+    (place / "in").mkdir(parents=True)
     feed = {}
     for i, x in enumerate(session.get_inputs()):
         shape = [batch, *x.shape[1:]]
@@ -29,4 +32,4 @@ for batch in (1, 5):
             value = random.uniform(-1, 1, shape).astype("float32")
         value.tofile(place / "in" / f"{i}.{x.name}.{value.dtype}.{'x'.join(map(str, shape))}")
         feed[x.name] = value
-    session.run(None, feed)[0].tofile(place / "out")
+    (place / "out").write_bytes(b"".join(y.tobytes() for y in session.run(None, feed)))

@@ -20,7 +20,7 @@ pub enum Values {
     Int(Vec<i64>),
 }
 
-/// Calls run with the model's path and each batch's inputs, in the model's order, and writes what it returns.
+/// Calls run with the model's path and each batch's inputs, in the model's order, and writes what it returns, one output behind the other.
 pub fn serve(run: impl Fn(&str, Vec<Input>) -> Result<Vec<f32>>) -> Result<()> {
     let args: Vec<String> = env::args().skip(1).collect();
     for pair in args[1..].chunks(2) {

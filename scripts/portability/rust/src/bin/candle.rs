@@ -13,8 +13,11 @@ fn main() -> Result<()> {
             feed.insert(x.name, value);
         }
         let graph = model.graph.as_ref().ok_or("no graph")?;
-        let mut outputs = candle_onnx::simple_eval(&model, feed)?;
-        let output = outputs.remove(&graph.output[0].name).ok_or("no output")?;
-        Ok(output.flatten_all()?.to_vec1()?)
+        let outputs = candle_onnx::simple_eval(&model, feed)?;
+        let mut values = vec![];
+        for output in &graph.output {
+            values.extend(outputs[&output.name].flatten_all()?.to_vec1::<f32>()?);
+        }
+        Ok(values)
     })
 }

@@ -15,7 +15,11 @@ fn main() -> Result<()> {
             };
             feed.push((model.node_id(&x.name)?, value.into()));
         }
-        let output: Tensor<f32> = model.run(feed, model.output_ids(), None)?.remove(0).try_into()?;
-        Ok(output.to_vec())
+        let mut values = vec![];
+        for output in model.run(feed, model.output_ids(), None)? {
+            let output: Tensor<f32> = output.try_into()?;
+            values.extend(output.to_vec());
+        }
+        Ok(values)
     })
 }

@@ -13,7 +13,10 @@ fn main() -> Result<()> {
             };
             feed.push(value.into_tvalue());
         }
-        let output = model.run(feed)?.remove(0);
-        Ok(output.to_plain_array_view::<f32>()?.iter().copied().collect())
+        let mut values = vec![];
+        for output in model.run(feed)? {
+            values.extend(output.to_plain_array_view::<f32>()?);
+        }
+        Ok(values)
     })
 }
