@@ -6,6 +6,7 @@ import (
 	"math"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -190,9 +191,13 @@ func (m *Model) ONNX(role arch.Role) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	// OpenCV 4 reads a symbolic batch of an image as another one than that of a label
+	// behind it.
+	inputs := slices.Clone(g.Inputs)
+	slices.SortStableFunc(inputs, func(a, b export.Port) int { return a.Node.Dims() - b.Node.Dims() })
 	model, err := export.Graph(export.Model{
 		Name:            string(role),
-		Inputs:          g.Inputs,
+		Inputs:          inputs,
 		Outputs:         g.Outputs,
 		BatchAxis:       "batch",
 		Producer:        "gantrain",

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gantrain/gantrain/export"
 	"github.com/gantrain/gantrain/train/arch"
+	"github.com/gantrain/gantrain/train/op"
 )
 
 // Inference is a trained network as a graph of its own, with the names that an
@@ -71,7 +72,12 @@ func NewInference(role arch.Role, net arch.Network, values map[string]*tensor.De
 	case y.Logit == y.Node:
 		i.Outputs = []export.Port{{Name: "logit", Node: y.Node}}
 	case net.Logit:
-		i.Outputs = []export.Port{{Name: "logit", Node: y.Logit}, {Name: "probability", Node: y.Node}}
+		// MNN 3.6 gives the probability for an output that a Sigmoid reads, so this is a copy of it.
+		logit, err := op.Flatten(y.Logit)
+		if err != nil {
+			return nil, err
+		}
+		i.Outputs = []export.Port{{Name: "logit", Node: logit}, {Name: "probability", Node: y.Node}}
 	default:
 		i.Outputs = []export.Port{{Name: "probability", Node: y.Node}}
 	}
