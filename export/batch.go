@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"gorgonia.org/gorgonia"
 )
 
 // batch says where a value has the model's batch: its axis holds per rows for
@@ -25,21 +27,37 @@ func (l *Lowering) batchOf(i int) batch { return l.w.batchOf(l.in[i]) }
 // of one size, whatever goes in.
 func fixed(*Lowering) (batch, error) { return unbatched, nil }
 
-// leading is the rule of operators that are not Gorgonia's: examples come first,
-// in what goes in and in what comes out. One that gathers them says so by
-// [Lowering.SumsBatch].
-func leading(l *Lowering) (batch, error) {
-	out := unbatched
+// inferred is the rule of operators that are not Gorgonia's: the axis of the
+// output that grows as the batch does, by the operator's own InferShape.
+func inferred(l *Lowering) (batch, error) {
+	if !l.Batched() {
+		return unbatched, nil
+	}
+	more := l.w.size + 1
+	dims := make([]gorgonia.DimSizer, len(l.in))
 	for i := range l.in {
-		b := l.batchOf(i)
+		s := l.Shape(i).Clone()
+		if b := l.batchOf(i); b != unbatched {
+			s[b.axis] = b.per * more
+		}
+		dims[i] = s
+	}
+	larger, err := l.node.Op().InferShape(dims...)
+	if err != nil {
+		return unbatched, fmt.Errorf("only holds for one batch size: %w", err)
+	}
+	out, shape := unbatched, l.OutputShape()
+	if len(larger) != len(shape) {
+		return out, fmt.Errorf("only holds for one batch size: %v becomes %v at a batch of %d", shape, larger, more)
+	}
+	for axis, size := range larger {
+		per := size - shape[axis]
 		switch {
-		case b == unbatched:
-		case b.axis > 0:
-			return out, fmt.Errorf("has the batch in axis %d of input %d: want it in the first", b.axis, i)
-		case out != unbatched && b != out:
-			return out, fmt.Errorf("has %d rows for each example in one input and %d in another", out.per, b.per)
+		case per == 0:
+		case out != unbatched, per*l.w.size != shape[axis]:
+			return out, fmt.Errorf("only holds for one batch size: %v becomes %v at a batch of %d", shape, larger, more)
 		default:
-			out = b
+			out = batch{axis, per}
 		}
 	}
 	return out, nil
@@ -82,18 +100,31 @@ func pairwise(l *Lowering) (batch, error) {
 }
 
 // reshaped finds the axis that has the batch when numbers are read in another
-// shape: as many of them must lie before it.
+// shape: as many of them must lie before it. A graph that was built for a single
+// example may leave it open which axis that is.
 func reshaped(l *Lowering) (batch, error) {
 	b, from, to := l.batchOf(0), l.Shape(0), l.OutputShape()
 	if b == unbatched {
 		return b, nil
 	}
 	before := product(from[:b.axis])
+	var can, alike []batch // that are as long as before
 	for axis, size := range to {
-		// Of several, the first that isn't of size 1 for other reasons.
-		if product(to[:axis]) == before && size%l.w.size == 0 && (size > 1 || l.w.size == 1) {
-			return batch{axis, size / l.w.size}, nil
+		if product(to[:axis]) == before && size%l.w.size == 0 {
+			c := batch{axis, size / l.w.size}
+			can = append(can, c)
+			if c.per == b.per {
+				alike = append(alike, c)
+			}
 		}
+	}
+	switch {
+	case len(alike) == 1:
+		return alike[0], nil
+	case len(can) == 1:
+		return can[0], nil
+	case len(can) > 1:
+		return b, fmt.Errorf("leaves it open which axis of %v is the batch: build the graph for 2 examples or more", to)
 	}
 	return b, fmt.Errorf("only holds for one batch size: no axis of %v is the batch, axis %d of %v", to, b.axis, from)
 }

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"gorgonia.org/gorgonia"
-	"gorgonia.org/tensor"
 
 	"github.com/gantrain/gantrain/export/onnxpb"
 )
@@ -34,7 +33,7 @@ func arithmetic(n *gorgonia.Node, in gorgonia.Nodes) (form, error) {
 			return form{}, fmt.Errorf("operand %d of shape %v gives %v: want one shape, or a scalar", i, x.Shape(), n.Shape())
 		}
 	}
-	if b := unrepeated(in); broadcasts(b, n.Shape()) {
+	if b, ok := unrepeated(in); ok {
 		in = b
 	}
 	return form{binaries[number], in, pairwise, func(l *Lowering) error {
@@ -62,31 +61,37 @@ func arithmetic(n *gorgonia.Node, in gorgonia.Nodes) (form, error) {
 	}}, nil
 }
 
-// unrepeated takes away the repetitions along axes of size 1.
-func unrepeated(in gorgonia.Nodes) gorgonia.Nodes {
-	out := slices.Clone(in)
+// unrepeated takes away the repetitions along axes of size 1, unless all operands
+// are repeated along the same one.
+func unrepeated(in gorgonia.Nodes) (out gorgonia.Nodes, ok bool) {
+	out = slices.Clone(in)
+	times := map[int]int{} // how many operands lost a repetition, by axis
+	arrays := 0
 	for i, x := range out {
+		if x.Dims() > 0 {
+			arrays++
+		}
+		lost := map[int]bool{}
 		for x.Op() != nil && stockName(x.Op()) == "repeatOp" {
 			f, from := fieldsOf(x.Op()), children(x)[0]
 			along := f.int("along")
 			if f.err != nil || from.Dims() != x.Dims() || from.Shape()[along] != 1 {
 				break
 			}
+			lost[along] = true
 			x = from
 		}
 		out[i] = x
-	}
-	return out
-}
-
-// broadcasts tells whether operands give the shape by ONNX's rules.
-func broadcasts(in gorgonia.Nodes, shape tensor.Shape) bool {
-	for axis, size := range shape {
-		if !slices.ContainsFunc(in, func(x *gorgonia.Node) bool { return x.Dims() > 0 && x.Shape()[axis] == size }) {
-			return false
+		for axis := range lost {
+			times[axis]++
 		}
 	}
-	return true
+	for _, n := range times {
+		if n == arrays {
+			return in, false
+		}
+	}
+	return out, true
 }
 
 // unaries are the ONNX forms of unary operators, by Gorgonia's names.
@@ -97,7 +102,7 @@ var unaries = map[string]string{
 
 // composed are unary operators that ONNX has no single operator for.
 var composed = map[string]func(l *Lowering, x string) error{
-	"sign": func(l *Lowering, x string) error { // of 0 it is 1, and ONNX's Sign 0
+	"sign": func(l *Lowering, x string) error { // 1 for 0, where ONNX's Sign has 0
 		negative := l.Add("Less", []string{x, l.Scalar("zero", 0)})
 		return l.Output("Where", []string{negative, l.Scalar("minus", -1), l.Scalar("plus", 1)})
 	},

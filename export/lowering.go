@@ -2,6 +2,7 @@ package export
 
 import (
 	"fmt"
+	"slices"
 
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -18,6 +19,7 @@ type Lowering struct {
 	scope string
 	err   error
 	done  bool
+	sums  bool // the whole batch into one result
 }
 
 // Shape returns the shape of input i, at the batch size the graph was built with.
@@ -29,13 +31,15 @@ func (l *Lowering) OutputShape() tensor.Shape { return l.node.Shape() }
 // Dtype returns the type of the operator's output.
 func (l *Lowering) Dtype() tensor.Dtype { return l.node.Dtype() }
 
-// Batched reports whether the first axis stands for any size: an operator
-// whose ONNX form holds for one batch size only must refuse then.
-func (l *Lowering) Batched() bool { return l.w.batchOf(l.node) != unbatched }
+// Batched reports whether an input has a batch of any size: an operator whose
+// ONNX form holds for one batch size only must refuse then.
+func (l *Lowering) Batched() bool {
+	return slices.ContainsFunc(l.in, func(n *gorgonia.Node) bool { return l.w.batchOf(n) != unbatched })
+}
 
-// SumsBatch says that the operator gathers the whole batch into one result:
-// the first axis of its output is another one.
-func (l *Lowering) SumsBatch() { l.w.setBatch(l.node, unbatched) }
+// SumsBatch says that the operator gathers the whole batch into one result. An
+// output whose shape doesn't depend on the batch is refused without it.
+func (l *Lowering) SumsBatch() { l.sums = true }
 
 // Input returns the name of input i. An input that holds a weight becomes an
 // initializer.

@@ -61,17 +61,33 @@ func softmax(n *gorgonia.Node, in gorgonia.Nodes) (form, error) {
 	if f.err != nil {
 		return form{}, f.err
 	}
-	if axis < 0 { // Gorgonia's default is the last axis, but the first of a column
-		axis = n.Dims() - 1
-		if n.Shape().IsColVec() {
-			axis = 0
-		}
-	}
 	opType := "Softmax"
 	if isLog {
 		opType = "LogSoftmax"
 	}
 	return form{opType, in, unchanged, func(l *Lowering) error {
+		axis := axis
+		if axis < 0 {
+			var err error
+			if axis, err = defaultAxis(l); err != nil {
+				return err
+			}
+		}
 		return l.Output(opType, []string{l.Input(0)}, Int("axis", axis))
 	}}, nil
+}
+
+// defaultAxis is the axis of a softmax for which none was named: the last one, but
+// the first of a column. Which matrix is a column may depend on the batch.
+func defaultAxis(l *Lowering) (int, error) {
+	s, b := l.OutputShape(), l.batchOf(0)
+	switch {
+	case len(s) != 2 || b.axis == 0 && s[1] > 1:
+		return len(s) - 1, nil
+	case b.axis == 1 && s[0] > 1:
+		return 0, fmt.Errorf("chooses its axis by the batch size: name the axis")
+	case s[1] == 1 && b.axis != 1:
+		return 0, nil
+	}
+	return 1, nil
 }

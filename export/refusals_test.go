@@ -85,7 +85,7 @@ func TestRefusals(t *testing.T) {
 			y := b.named("loss")(op.SigmoidCrossEntropy(in, op.Target{Rows: 1, Label: 1}, op.Target{Rows: 1}))
 			return export.Model{Inputs: port("x", in), Outputs: port("y", y), BatchAxis: "batch"}
 		}, []string{`export: "loss" (SigmoidCrossEntropy{Targets:[{Rows:1 Label:1} {Rows:1 Label:0}]}): ` +
-			`only holds for one batch size: each of its targets labels a number of rows`}},
+			`only holds for one batch size: op: SigmoidCrossEntropy: logits (3, 1), want (2, 1) for the targets`}},
 		{"a type without an ONNX form", func(b builder) export.Model {
 			in := x(b)
 			label := gorgonia.NewMatrix(b.graph, tensor.Int32, gorgonia.WithShape(1, 1), gorgonia.WithName("label"),

@@ -73,7 +73,7 @@ func stockName(op gorgonia.Op) string {
 func formOf(n *gorgonia.Node) (form, error) {
 	in := children(n)
 	if o, ok := n.Op().(Operator); ok {
-		return form{kind(n), in, leading, o.Lower}, nil
+		return form{kind(n), in, inferred, o.Lower}, nil
 	}
 	name := stockName(n.Op())
 	if find, ok := stock[name]; ok {

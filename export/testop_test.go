@@ -36,7 +36,13 @@ func (o *testOp) Type() hm.Type {
 	return hm.NewFnType(append(types, gorgonia.TensorType{Dims: 2, Of: tensor.Float32})...)
 }
 
-func (o *testOp) InferShape(...gorgonia.DimSizer) (tensor.Shape, error) { return o.shape, nil }
+// InferShape gives a row for each of the first operand's.
+func (o *testOp) InferShape(in ...gorgonia.DimSizer) (tensor.Shape, error) {
+	s := o.shape.Clone()
+	s[0] = in[0].(tensor.Shape)[0]
+	return s, nil
+}
+
 func (o *testOp) Do(...gorgonia.Value) (gorgonia.Value, error) {
 	return nil, errors.New("can't be run")
 }

@@ -108,6 +108,9 @@ func (w *writer) node(n *gorgonia.Node) error {
 	if !l.done {
 		return fmt.Errorf("export: %s: its lowering wrote no output", describe(n))
 	}
+	if _, foreign := n.Op().(Operator); foreign && l.Batched() && b == unbatched && !l.sums {
+		return fmt.Errorf("export: %s: only holds for one batch size: its shape %v does not depend on the batch", describe(n), n.Shape())
+	}
 	return nil
 }
 

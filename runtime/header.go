@@ -14,7 +14,7 @@ type header struct {
 	inputs, outputs []Port
 	metadata        map[string]string
 	weights         map[string]bool
-	external        string // a weight that is kept in another file
+	external        [][]byte // weights kept in other files: TensorProtos
 }
 
 var (
@@ -80,8 +80,12 @@ func (h *header) readMetadata(entry []byte) error {
 // readGraph reads one field of a GraphProto.
 func (h *header) readGraph(f field) error {
 	switch f.number {
+	case graphNode:
+		return h.readNode(f.bytes, 0)
 	case graphInitializer:
-		return h.readWeight(f.bytes)
+		name, err := h.readWeight(f.bytes)
+		h.weights[name] = true
+		return err
 	case graphInput:
 		p, err := readPort(f.bytes)
 		h.inputs = append(h.inputs, p)
@@ -95,9 +99,9 @@ func (h *header) readGraph(f field) error {
 }
 
 // readWeight reads a TensorProto, but not its elements.
-func (h *header) readWeight(message []byte) error {
-	name, elsewhere := "", false
-	err := fields(message, func(f field) error {
+func (h *header) readWeight(message []byte) (name string, err error) {
+	elsewhere := false
+	err = fields(message, func(f field) error {
 		switch f.number {
 		case tensorName:
 			name = string(f.bytes)
@@ -106,11 +110,40 @@ func (h *header) readWeight(message []byte) error {
 		}
 		return nil
 	})
-	h.weights[name] = true
 	if elsewhere {
-		h.external = name
+		h.external = append(h.external, message)
 	}
-	return err
+	return name, err
+}
+
+// maxBodies is how deep the bodies of loops and branches may lie in one another.
+const maxBodies = 100
+
+// readNode reads the weights of a NodeProto's bodies.
+func (h *header) readNode(message []byte, depth int) error {
+	if depth > maxBodies {
+		return errDamaged
+	}
+	return fields(message, func(f field) error {
+		if f.number != nodeAttribute {
+			return nil
+		}
+		return fields(f.bytes, func(f field) error {
+			if f.number != attributeGraph && f.number != attributeGraphs {
+				return nil
+			}
+			return fields(f.bytes, func(f field) error {
+				switch f.number {
+				case graphNode:
+					return h.readNode(f.bytes, depth+1)
+				case graphInitializer:
+					_, err := h.readWeight(f.bytes)
+					return err
+				}
+				return nil
+			})
+		})
+	})
 }
 
 // dropWeights takes out of the inputs what up to IR version 3 had to be listed

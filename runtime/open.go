@@ -19,7 +19,8 @@ import (
 // model, can be.
 const maxModel = 2<<30 - 1
 
-// Open opens a model file. What is no ONNX model, or only the beginning of one,
+// Open opens a model file. Weights in other files are read from its folder and
+// nowhere else. What is no ONNX model, or only the beginning of one,
 // is an error of one line that names the file.
 func Open(ctx context.Context, path string, o Options) (*Session, error) {
 	model, err := ReadFile(path)
@@ -31,19 +32,16 @@ func Open(ctx context.Context, path string, o Options) (*Session, error) {
 
 // checkExternal tells whether the weights that a model keeps in other files are
 // there, in its own folder. ONNX Runtime reads them.
-func checkExternal(model []byte, folder, weight string) error {
-	if folder == "" {
-		return fmt.Errorf("weight %q is kept in another file: open the model by its path", weight)
-	}
-	m := new(onnxpb.ModelProto)
-	if err := proto.Unmarshal(model, m); err != nil {
-		return errDamaged
-	}
+func checkExternal(weights [][]byte, folder string) error {
 	files := &onnxpb.Files{Folder: folder}
 	defer files.Close()
-	for _, t := range m.Graph.Initializer {
-		if t.DataLocation != onnxpb.TensorProto_EXTERNAL {
-			continue
+	for _, message := range weights {
+		t := new(onnxpb.TensorProto)
+		if err := proto.Unmarshal(message, t); err != nil {
+			return errDamaged
+		}
+		if folder == "" {
+			return fmt.Errorf("weight %q is kept in another file: open the model by its path", t.Name)
 		}
 		if err := files.Check(t); err != nil {
 			return fmt.Errorf("weight %q: %w", t.Name, err)

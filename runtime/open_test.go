@@ -36,6 +36,20 @@ func TestOpenRefusals(t *testing.T) {
 		Initializer: []*onnxpb.TensorProto{elsewhere},
 		Node:        []*onnxpb.NodeProto{node("Add", []string{"x", "weights"}, "y")},
 	})
+	// A branch that keeps a weight in a file outside of the folder.
+	outside := floats("inner", []int64{1})
+	outside.DataLocation = onnxpb.TensorProto_EXTERNAL
+	outside.ExternalData = []*onnxpb.StringStringEntryProto{{Key: "location", Value: "../weights"}}
+	body := &onnxpb.AttributeProto{Name: "then_branch", Type: onnxpb.AttributeProto_GRAPH, G: &onnxpb.GraphProto{
+		Initializer: []*onnxpb.TensorProto{outside},
+	}}
+	branch := node("If", []string{"x"}, "y")
+	branch.Attribute = []*onnxpb.AttributeProto{body}
+	inBranch := serialise(t, &onnxpb.GraphProto{
+		Input:  []*onnxpb.ValueInfoProto{array("x", onnxpb.TensorProto_BOOL, 1)},
+		Output: []*onnxpb.ValueInfoProto{array("y", onnxpb.TensorProto_FLOAT, 1)},
+		Node:   []*onnxpb.NodeProto{branch},
+	})
 	const (
 		foreign = "not an ONNX model"
 		damaged = "an ONNX model that is damaged or cut short"
@@ -57,6 +71,7 @@ func TestOpenRefusals(t *testing.T) {
 		{"type that no array has", identity(t, onnxpb.TensorProto_FLOAT16, 1), `input "x" is of an unsupported type: expected an array of`},
 		{"no inputs", noInput, "the model has 0 inputs and 1 outputs: expected one of each at least"},
 		{"weights elsewhere", external, `weight "weights": external data "" is not in the model's folder`},
+		{"weights of a branch elsewhere", inBranch, `weight "inner": external data "../weights" is not in the model's folder`},
 		{"operator unknown", noOperator, "Error creating C session:"},
 	}
 	for _, tt := range tests {

@@ -19,8 +19,8 @@ type Session struct {
 	native *ort.Session
 }
 
-// Load opens a serialised model, whose bytes are not needed afterwards. Errors
-// are one line.
+// Load opens a serialised model, whose bytes are not needed afterwards and hold
+// all of its weights. Errors are one line.
 func Load(ctx context.Context, model []byte, o Options) (*Session, error) {
 	return load(ctx, "model", "", model, o)
 }
@@ -30,8 +30,8 @@ func load(ctx context.Context, name, folder string, model []byte, o Options) (*S
 		return nil, fmt.Errorf("runtime: %s: empty; expected an ONNX model", name)
 	}
 	h, err := parseHeader(model)
-	if err == nil && h.external != "" {
-		err = checkExternal(model, folder, h.external)
+	if err == nil {
+		err = checkExternal(h.external, folder)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("runtime: %s: %w", name, err)
@@ -48,10 +48,10 @@ func load(ctx context.Context, name, folder string, model []byte, o Options) (*S
 		}
 	}
 	options := ort.Options{Provider: string(o.Provider), Library: o.Library, Threads: o.Threads, Waiting: o.Waiting, Profile: o.Profile}
-	if h.external != "" {
+	if len(h.external) > 0 {
 		options.Folder = folder
 	}
-	if h.external == "" && o.Batch >= manyExamples && (o.Provider == "" || o.Provider == CPU) {
+	if len(h.external) == 0 && o.Batch >= manyExamples && (o.Provider == "" || o.Provider == CPU) {
 		if fast, ok := batchLast(model); ok {
 			if native, err := ort.NewSession(ctx, fast, inputs, outputs, options); err == nil {
 				return &Session{name: name, header: h, native: native}, nil

@@ -11,9 +11,14 @@ const (
 	entryKey   protowire.Number = 1 // StringStringEntryProto
 	entryValue protowire.Number = 2
 
-	graphInitializer protowire.Number = 5 // GraphProto
+	graphNode        protowire.Number = 1 // GraphProto
+	graphInitializer protowire.Number = 5
 	graphInput       protowire.Number = 11
 	graphOutput      protowire.Number = 12
+
+	nodeAttribute   protowire.Number = 5 // NodeProto
+	attributeGraph  protowire.Number = 6 // AttributeProto
+	attributeGraphs protowire.Number = 11
 
 	tensorName     protowire.Number = 8 // TensorProto
 	tensorLocation protowire.Number = 14

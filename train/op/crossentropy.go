@@ -81,11 +81,6 @@ func (o *crossEntropy) SymDiff(in gorgonia.Nodes, _, g *gorgonia.Node) (gorgonia
 }
 
 func (o *crossEntropy) Lower(l *export.Lowering) error {
-	if len(o.targets) > 1 {
-		if err := fixedBatch(l, "each of its targets labels a number of rows"); err != nil {
-			return err
-		}
-	}
 	l.SumsBatch()
 	z := l.Input(0)
 	labelled := l.Add("Mul", []string{z, labels(l, o.targets)})

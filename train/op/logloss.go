@@ -72,11 +72,6 @@ func (o *logLoss) SymDiff(in gorgonia.Nodes, _, g *gorgonia.Node) (gorgonia.Node
 }
 
 func (o *logLoss) Lower(l *export.Lowering) error {
-	if len(o.Targets) > 1 {
-		if err := fixedBatch(l, "each of its targets labels a number of rows"); err != nil {
-			return err
-		}
-	}
 	l.SumsBatch()
 	var sum []string
 	for _, t := range o.terms(l) {
