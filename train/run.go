@@ -341,7 +341,9 @@ func (r *Run) record(values []float64) error {
 	if err := r.losses.Append(step, values...); err != nil {
 		return err
 	}
-	r.watch(values)
+	if err := r.watch(values); err != nil {
+		return err
+	}
 	if err := r.watchSpread(); err != nil {
 		return err
 	}

@@ -6,11 +6,12 @@ import (
 
 	"gorgonia.org/tensor"
 
+	"github.com/gantrain/gantrain/train/arch"
 	"github.com/gantrain/gantrain/train/record"
 )
 
 // watch judges the numbers of a step.
-func (r *Run) watch(values []float64) {
+func (r *Run) watch(values []float64) error {
 	names := r.LossNames()
 	number := func(name string) float64 {
 		if i := slices.Index(names, name); i >= 0 {
@@ -19,12 +20,39 @@ func (r *Run) watch(values []float64) {
 		return math.NaN()
 	}
 	m := r.Model()
-	r.warn(m.Watch.Step(m.Step, number("d_accuracy"), number("g_loss"), math.NaN())) // gradients are not measured
+	n := record.Numbers{Accuracy: number("d_accuracy"), Real: number("d_real"), Fake: number("d_fake"), Gradient: math.NaN()}
+	if m.Step == 1 || m.Step%watchEvery == 0 { // the first are the largest where they vanish
+		var err error
+		if n.Gradient, err = r.trainer.gradient(); err != nil {
+			return err
+		}
+	}
+	r.warn(m.Watch.Step(m.Step, n))
+	return nil
+}
+
+// gradient is the norm of the generator's gradient as Adam's first moments have it,
+// a mean over the last steps.
+func (t *Trainer) gradient() (float64, error) {
+	if err := t.Store(); err != nil {
+		return 0, err
+	}
+	sum := 0.0
+	err := eachParameter(t.Model.GAN, func(role arch.Role, name string, param arch.Param) {
+		if role != arch.Generator || param.Statistics {
+			return
+		}
+		m, _ := momentNames(name)
+		for _, v := range floats(t.Model.State[m]) {
+			sum += float64(v) * float64(v)
+		}
+	})
+	return math.Sqrt(sum), err
 }
 
 const (
 	// Collapse may come and be seen within two epochs of some hundred steps.
-	watchEvery = 50 // steps
+	watchEvery = 100 // steps
 	// Few pictures, since they are made on the tape: as many as the smallest grid
 	// of the published GANs has, by which the bounds were set.
 	watchedPictures = 16

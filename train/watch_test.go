@@ -20,7 +20,9 @@ func TestRunsWarn(t *testing.T) {
 	r.OnWarning = func(line string) { said = append(said, line) }
 	for step := 1; step <= 1000; step++ {
 		r.Model().Step = step
-		r.watch([]float64{0, float64(step) / 50, 0, 0, 1, 1, 0})
+		if err := r.watch([]float64{0, 0, 0, 0, 1, 0.98, 0.02}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if len(said) != 1 || !strings.HasPrefix(said[0], "no convergence: ") {
 		t.Errorf("said %q, want one line about convergence", said)
@@ -75,8 +77,8 @@ func TestCollapseIsSeenBetweenGrids(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if len(said) != 1 || !strings.HasPrefix(said[0], "mode collapse: ") || !strings.Contains(said[0], "since step 950") {
-		t.Errorf("said %q, want one line about collapse since step 950", said)
+	if len(said) != 1 || !strings.HasPrefix(said[0], "mode collapse: ") || !strings.Contains(said[0], "since step 1000") {
+		t.Errorf("said %q, want one line about collapse since step 1000", said)
 	}
 }
 
@@ -88,7 +90,7 @@ func TestTheWatchIsResumed(t *testing.T) {
 		t.Fatal(err)
 	}
 	resumed := openTinyRun(t, r.Folder)
-	if diff := cmp.Diff(r.Model().Watch, resumed.Model().Watch); diff != "" || resumed.Model().Watch.Current.Loss.Count != 5 {
+	if diff := cmp.Diff(r.Model().Watch, resumed.Model().Watch); diff != "" || resumed.Model().Watch.Current.Real.Count != 5 {
 		t.Errorf("watch (-before +after):\n%s", diff)
 	}
 	if err := resumed.Close(); err != nil {

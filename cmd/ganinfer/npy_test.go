@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -105,4 +107,30 @@ func TestOpenNpyRefuses(t *testing.T) {
 			t.Errorf("%s: error %v, want %q and the file's name", name, err, c.want)
 		}
 	}
+}
+
+// FuzzNpy looks for a panic, and for a matrix whose numbers the file does not hold.
+func FuzzNpy(f *testing.F) {
+	for _, header := range []string{
+		"", "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 2), }\n", "{'descr': '<f8', 'fortran_order': False, 'shape': (1, 2), }\n",
+		"{'descr': '<f4', 'fortran_order': False, 'shape': (4611686018427387905, 4), }\n",
+	} {
+		f.Add([]byte(npyFile(header)))
+	}
+	f.Fuzz(func(t *testing.T, file []byte) {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		n := &npyReader{path: "fuzz", r: bufio.NewReader(bytes.NewReader(file))}
+		err := n.header(int64(len(file)))
+		if err == nil && n.rows*n.cols > len(file)/4 {
+			t.Fatalf("[%d, %d] numbers in %d bytes", n.rows, n.cols, len(file))
+		}
+		for row := 0; err == nil && row < n.rows; row++ {
+			err = n.read(make([]float32, n.cols))
+		}
+		runtime.ReadMemStats(&after)
+		if took, most := after.TotalAlloc-before.TotalAlloc, uint64(1<<20+100*len(file)); took > most {
+			t.Errorf("%d bytes allocated for a file of %d, want at most %d", took, len(file), most)
+		}
+	})
 }

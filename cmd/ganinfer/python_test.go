@@ -24,9 +24,6 @@ func TestPythonAgrees(t *testing.T) {
 	}
 	for _, p := range arch.All() {
 		t.Run(p.Name, func(t *testing.T) {
-			if !p.Image.Picture() {
-				t.Skip("skipped: ganinfer makes pictures, not points")
-			}
 			dir := t.TempDir()
 			path := func(name string) string { return filepath.Join(dir, name) }
 			m := scrambled(t, p.GAN)

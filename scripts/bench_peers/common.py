@@ -54,8 +54,7 @@ class GAN:
     updates. Pictures are [C, H, W]."""
 
     batch: int
-    rates: tuple[float, float]  # Adam's, of the discriminator and the generator
-    adam: tuple[float, float, float]  # beta1, beta2, epsilon
+    adam: tuple[float, float, float, float]  # of both networks: rate, beta1, beta2, epsilon
     slope: float = 0.2  # of the LeakyReLUs
     relu: bool = False  # in the generator, instead of LeakyReLU
     drop: float = 0.3
@@ -71,11 +70,11 @@ class GAN:
 
 
 GANS = {
-    "michelucci-dcgan": GAN(256, (1e-4, 1e-4), (0.9, 0.999, 1e-7), slope=0.3, stride=1, first=(256, 7, 7), last=(128, 7, 7)),
-    "guo-mlp": GAN(128, (2e-4, 2e-4), (0.5, 0.999, 1e-7)),
-    "silva-dcgan": GAN(128, (2e-4, 2e-4), (0.5, 0.999, 1e-8), relu=True, dropped=(), uniform=True,
+    "michelucci-dcgan": GAN(256, (1e-4, 0.9, 0.999, 1e-7), slope=0.3, stride=1, first=(256, 7, 7), last=(128, 7, 7)),
+    "guo-mlp": GAN(128, (2e-4, 0.5, 0.999, 1e-7)),
+    "silva-dcgan": GAN(128, (2e-4, 0.5, 0.999, 1e-8), relu=True, dropped=(), uniform=True,
                        norm=(0.9, 1e-5), first=(512, 4, 4), last=(256, 4, 4)),
-    "michelucci-cgan": GAN(128, (2e-4, 2e-4), (0.5, 0.999, 1e-7), drop=0.4, dropped=(2,), first=(128, 7, 7), last=(128, 7, 7)),
+    "michelucci-cgan": GAN(128, (2e-4, 0.5, 0.999, 1e-7), drop=0.4, dropped=(2,), first=(128, 7, 7), last=(128, 7, 7)),
 }  # fmt: skip
 
 

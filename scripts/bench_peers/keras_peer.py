@@ -135,7 +135,7 @@ class Peer:
             keras.config.set_dtype_policy("mixed_bfloat16")
         self.gan = fixture.gan
         self.generator, self.discriminator = self.networks(self.gan, fixture.state("generator"), fixture.state("discriminator"))
-        self.adam_d, self.adam_g = (keras.optimizers.Adam(rate, *self.gan.adam) for rate in self.gan.rates)
+        self.adam_d, self.adam_g = (keras.optimizers.Adam(*self.gan.adam) for _ in range(2))
         self.adam_d.build(self.discriminator.weights)
         self.adam_g.build(self.generator.weights)
 

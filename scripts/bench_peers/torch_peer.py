@@ -178,10 +178,9 @@ class Peer:
     def __init__(self, configuration, fixture):
         self.gan = fixture.gan
         self.generator, self.discriminator = self.networks(fixture)
-        beta1, self.beta2, self.epsilon = self.gan.adam
-        networks = zip((self.discriminator, self.generator), self.gan.rates)
-        adam = lambda net, rate: torch.optim.Adam(net.parameters(), rate, (beta1, self.beta2), fused=True)
-        self.adam_d, self.adam_g = (adam(net, rate) for net, rate in networks)
+        rate, beta1, self.beta2, self.epsilon = self.gan.adam
+        adam = lambda net: torch.optim.Adam(net.parameters(), rate, (beta1, self.beta2), fused=True)
+        self.adam_d, self.adam_g = adam(self.discriminator), adam(self.generator)
         self.updates = {}
         self.precision = torch.autocast("cpu", torch.bfloat16, configuration == "torch-bf16")
         self.run = torch.compile(self.losses) if configuration == "torch-compile" else self.losses

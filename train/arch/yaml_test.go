@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -250,7 +251,7 @@ func TestYAMLThatIsNoGAN(t *testing.T) {
 var lineNumber = regexp.MustCompile(`^(line [1-9]\d*: |is empty$|holds more than )`)
 
 // A file is refused with a line, or read; what is read can be written, and
-// means the same then.
+// means the same then. Reading it takes memory in proportion to it.
 func FuzzYAML(f *testing.F) {
 	f.Add([]byte(shortest))
 	f.Add([]byte(strings.Join(lines[1:], "\n")))
@@ -262,7 +263,14 @@ func FuzzYAML(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
 		gan, err := parseYAML(text, "file")
+		runtime.ReadMemStats(&after)
+		// A node of YAML takes some hundred bytes, a layer's shapes and errors more.
+		if took, most := after.TotalAlloc-before.TotalAlloc, uint64(4<<20+2000*len(text)); took > most {
+			t.Errorf("%d bytes allocated for a file of %d, want at most %d", took, len(text), most)
+		}
 		if err != nil {
 			if !lineNumber.MatchString(err.Error()) {
 				t.Errorf("an error without a line: %v", err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -117,7 +118,8 @@ func TestEveryFlippedBitIsNoticed(t *testing.T) {
 	}
 }
 
-// FuzzRead looks for a panic, and for tensors larger than their file.
+// FuzzRead looks for a panic, for tensors larger than their file, and for memory
+// that the file does not account for.
 func FuzzRead(f *testing.F) {
 	var file bytes.Buffer
 	if err := encode(&file, sample()); err != nil {
@@ -128,7 +130,14 @@ func FuzzRead(f *testing.F) {
 	f.Add(raw("{"+tensorAt("a", "F32", "[2]", 0, 8)+","+tensorAt("b", "F64", "[]", 8, 16)+"}", 16))
 	f.Add(raw("{"+tensorAt("a", "F32", "[4294967296,4294967296,4]", 0, 8)+"}", 8))
 	f.Fuzz(func(t *testing.T, file []byte) {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
 		c, err := decode(bytes.NewReader(file), uint64(len(file)))
+		runtime.ReadMemStats(&after)
+		// The header's JSON is read into maps, entries and strings.
+		if took, most := after.TotalAlloc-before.TotalAlloc, uint64(1<<20+100*len(file)); took > most {
+			t.Errorf("%d bytes allocated for a file of %d, want at most %d", took, len(file), most)
+		}
 		if err != nil {
 			return
 		}

@@ -155,7 +155,8 @@ func TestReadIDXNamesTheFile(t *testing.T) {
 	}
 }
 
-// FuzzIDX looks for a panic, and for dimensions that don't fit the data.
+// FuzzIDX looks for a panic, for dimensions that don't fit the data, and for memory
+// that the file does not account for.
 func FuzzIDX(f *testing.F) {
 	for _, file := range [][]byte{
 		nil, images, labels, zip(images), zip(labels), images[:20], zip(images)[:25], zip(zip(images)),
@@ -169,7 +170,13 @@ func FuzzIDX(f *testing.F) {
 		if picture {
 			rank = imageRank
 		}
+		before := allocated()
 		dims, data, err := decodeIDX(bytes.NewReader(file), int64(len(file)), rank)
+		times := compressedTimes
+		if !bytes.HasPrefix(file, []byte{0x1f, 0x8b}) {
+			times = 2
+		}
+		atMost(t, before, times, file)
 		if err != nil {
 			return
 		}

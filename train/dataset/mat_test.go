@@ -191,7 +191,21 @@ func allocated() uint64 {
 	return m.TotalAlloc
 }
 
-// FuzzSVHN looks for a panic, and for pictures and labels that don't fit.
+// atMost fails a test of a file that took more memory since a moment than so many
+// times its size, and what readers and decompressors take of any.
+func atMost(t *testing.T, before uint64, times int, file []byte) {
+	t.Helper()
+	if took, most := allocated()-before, uint64(1<<20+times*len(file)); took > most {
+		t.Errorf("%d bytes allocated for a file of %d, want at most %d", took, len(file), most)
+	}
+}
+
+// A compressed file may hold deflateRatio times its size; memory that grows with
+// what is read was allocated several times by then.
+const compressedTimes = 4 * deflateRatio
+
+// FuzzSVHN looks for a panic, for pictures and labels that don't fit, and for
+// memory that the file does not account for.
 func FuzzSVHN(f *testing.F) {
 	for _, file := range [][]byte{
 		nil, matFile(matX, matY), matFile(matCompress(matX), matCompress(matY)), matFile(matY, matCompress(matX)),
@@ -200,7 +214,9 @@ func FuzzSVHN(f *testing.F) {
 		f.Add(file)
 	}
 	f.Fuzz(func(t *testing.T, file []byte) {
+		before := allocated()
 		d, err := decodeSVHN(bytes.NewReader(file), int64(len(file)))
+		atMost(t, before, compressedTimes, file)
 		if err != nil {
 			return
 		}

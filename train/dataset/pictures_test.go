@@ -254,7 +254,7 @@ func TestFolderKeepsBytes(t *testing.T) {
 	}
 }
 
-// FuzzPicture looks for a panic.
+// FuzzPicture looks for a panic, and for memory that the file does not account for.
 func FuzzPicture(f *testing.F) {
 	img := painted(5, 4, func(x, y int) color.Color { return color.NRGBA{uint8(50 * x), uint8(50 * y), 9, uint8(255 - x)} })
 	for _, file := range [][]byte{nil, asPNG(img), asJPEG(img), asPNG(img)[:60], claimPNG(3, 3, 20), claimPNG(20000, 3, 9)} {
@@ -262,7 +262,9 @@ func FuzzPicture(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, file []byte) {
 		d := &Images{Channels: 3, Height: 3, Width: 2, Pixels: make([]byte, 18)}
+		before := allocated()
 		_ = d.readPicture(t.Context(), 0, bytes.NewReader(file), int64(len(file)), semaphore.NewWeighted(maxPixels))
+		atMost(t, before, 12*8*deflateRatio, file) // pixels of a bit each, of 12 bytes when decoded
 	})
 }
 

@@ -11,7 +11,10 @@ import (
 )
 
 // numbers are what a run gives a watch at a step. A spread of NaN is none.
-type numbers struct{ spread, accuracy, loss, norm float64 }
+type numbers struct {
+	spread float64
+	step   Numbers
+}
 
 // feed gives a watch the numbers of many steps, a spread every 50 of them, and
 // halfway a new watch from the old one's JSON. It returns the step of each
@@ -21,7 +24,7 @@ func feed(t *testing.T, steps int, at func(step int) numbers) (when []int, said 
 	w := &Watch{StepsPerEpoch: 469}
 	for step := 1; step <= steps; step++ {
 		n := at(step)
-		lines := w.Step(step, n.accuracy, n.loss, n.norm)
+		lines := w.Step(step, n.step)
 		if step%50 == 0 {
 			lines = append(lines, w.Samples(step, n.spread*0.358, 0.358)...)
 		}
@@ -68,45 +71,70 @@ func constant(v float64) func(int) float64 { return func(int) float64 { return v
 
 func TestWatch(t *testing.T) {
 	nan := math.NaN()
-	// Measured every 100 steps, from step 0; the last values go on.
+	// Spreads were measured every 100 steps from step 0, other numbers are means over
+	// 100 steps; the last values go on.
+	type values = func(int) float64
 	guo := series(100, 0.4, 0.32, 0.31, 0.49, 0.75, 0.88, 0.9, 0.92, 0.9, 0.91, 0.96, 0.87, 0.87, 0.85, 0.92)
 	intro := series(100, 0.44, 1.18, 1.65, 1.79, 1.52, 1.40, 1.11, 0.85, 0.78, 0.83, 0.90)
 	dcgan := series(100, 0.04, 0.09, 0.01, 0.16, 0.001, 0.07, 0.31, 0.93, 0.18, 0.79, 0.78)
 	points := series(100, 0.05, 0.1, 0.15, 0.18, 0.3, 0.47, 0.5, 0.56, 0.5, 0.42, 0.38, 0.36, 0.36)
 	literal := series(100, 0.4, 0.18, 0.9, 0.83, 0.46, 0.35, 0.4, 0.03, 0.001, 0.002, 0.001, 0)
-	literalLoss := series(100, 0.74, 5.7, 7.1, 5.9, 6.3, 7.4, 7.6, 8.2, 10.8, 11.8, 12.4, 12.6, 13)
+	literal3 := series(50, 0.4, 0.38, 0.39, 0.77, 0.36, 1.32, 0.34, 0.37, 0.21, 0.36, 0.32, 0.28, 0.69, 0.63, 0.83, 0.42, 0.77)
 	tests := []struct {
-		name                         string
-		spread, accuracy, loss, norm func(int) float64
-		want                         []string // beginnings of what is said
-		from, to                     int      // steps of the first warning
+		name                                   string
+		spread, accuracy, real, fake, gradient values
+		want                                   []string // beginnings of what is said
+		from, to                               int      // steps of the first warning
 	}{
-		{name: "guo-mlp", spread: guo, accuracy: series(100, 0.5, 0.5, 0.98, 0.9, 0.9), loss: series(100, 0.7, 1.1, 1.3, 2, 2.4, 2), norm: constant(2.3)},
-		{name: "intro-mlp", spread: intro, accuracy: series(100, 0.6, 1, 1, 0.985, 0.985, 0.95, 0.75, 0.9, 0.8), loss: series(100, 0.6, 2.3, 1.4, 2, 0.9, 1.2, 0.3, 0.7, 0.4), norm: series(100, 0.65, 3.2, 3.2, 4.7, 4, 4.9, 3.4, 2, 1.4)},
-		{name: "michelucci-dcgan", spread: dcgan, accuracy: constant(0.8), loss: constant(1), norm: constant(3)},
-		{name: "points", spread: points, accuracy: constant(0.5), loss: constant(0.69), norm: series(1000, 1.3, 0.5, 0.01, 0.007)},
-		{name: "guo-mlp literal", spread: literal, accuracy: constant(0.999), loss: literalLoss, norm: constant(2),
-			want: []string{"no convergence: ", "mode collapse: "}, from: 600, to: 938},
-		{name: "black pictures from step 100 on", spread: series(100, 0.04, 0), accuracy: constant(0.8), loss: constant(1), norm: constant(1),
+		{name: "guo-mlp", spread: guo,
+			accuracy: series(100, 0.607, 0.808, 0.904, 0.817, 0.813, 0.825, 0.843),
+			real:     series(100, 0.714, 0.725, 0.759, 0.679, 0.663, 0.672, 0.678), fake: series(100, 0.533, 0.454, 0.340, 0.331, 0.314, 0.279, 0.259),
+			gradient: series(50, 2.13, 1.88, 2.07, 2.01, 2.38, 2.16, 2.50, 2.45, 2.56, 2.55, 2.27, 2.73, 2.39)},
+		{name: "intro-mlp", spread: intro,
+			accuracy: series(100, 0.985, 1, 0.987, 0.959, 0.884, 0.869, 0.742, 0.714, 0.739, 0.772),
+			real:     series(100, 0.985, 0.997, 0.988, 0.955, 0.875, 0.827, 0.710, 0.630, 0.662, 0.683), fake: series(100, 0.162, 0.022, 0.038, 0.085, 0.200, 0.238, 0.376, 0.455, 0.413, 0.394),
+			gradient: series(100, 2.26, 3.23, 2.68, 3.20, 2.33, 3.67, 2.72, 1.62, 1.28, 1.41)},
+		{name: "michelucci-cgan", spread: constant(0.9),
+			accuracy: series(100, 0.758, 0.679, 0.616, 0.577, 0.649, 0.555, 0.612, 0.727, 0.712, 0.625, 0.590, 0.601, 0.624),
+			real:     series(100, 0.670, 0.501, 0.481, 0.468, 0.488, 0.465, 0.478, 0.522, 0.544, 0.486, 0.468, 0.471, 0.477), fake: series(100, 0.457, 0.403, 0.413, 0.429, 0.406, 0.436, 0.424, 0.380, 0.362, 0.418, 0.429, 0.429, 0.424),
+			gradient: constant(1)},
+		{name: "michelucci-dcgan", spread: dcgan, accuracy: constant(0.8), real: constant(0.6), fake: constant(0.4), gradient: constant(3)},
+		{name: "points", spread: points, accuracy: constant(0.5), real: constant(0.5), fake: constant(0.5), gradient: series(1000, 1.3, 0.5, 0.01, 0.007)},
+		{name: "guo-mlp literal, seed 3", spread: literal3,
+			accuracy: series(100, 0.907, 0.957, 0.953, 0.935, 0.945, 0.944, 0.935, 0.948, 0.935),
+			real:     series(100, 0.822, 0.819, 0.818, 0.805, 0.803, 0.815, 0.805, 0.822, 0.805), fake: series(100, 0.222, 0.090, 0.085, 0.145, 0.143, 0.133, 0.134, 0.113, 0.111),
+			gradient: series(50, 2.62, 3.23, 4.19, 2.99, 2.28, 2.55, 2.83, 2.16, 2.40, 2.94, 2.23, 3.05, 2.74, 1.91, 1.91, 1.97),
+			want:     []string{"no convergence: "}, from: 700, to: 936},
+		{name: "guo-mlp literal", spread: literal,
+			accuracy: series(100, 0.924, 0.982, 0.988, 0.987, 1.000, 1.000, 0.986, 1.000),
+			real:     series(100, 0.823, 0.856, 0.861, 0.870, 0.900, 0.900, 0.871, 0.894), fake: series(100, 0.198, 0.048, 0.036, 0.028, 0.002, 0.000, 0.026, 0.006),
+			gradient: constant(2),
+			want:     []string{"no convergence: ", "mode collapse: "}, from: 700, to: 936},
+		{name: "black pictures from step 100 on", spread: series(100, 0.04, 0), accuracy: constant(0.8), real: constant(0.6), fake: constant(0.3), gradient: constant(1),
 			want: []string{"mode collapse: the samples differ by 0% of what the data does (0 of 0.36), by less than 10% since step 650"}, from: 850, to: 850},
-		{name: "collapsed late", spread: func(step int) float64 { return map[bool]float64{true: 0.9, false: 0.02}[step < 5000] }, accuracy: constant(0.7), loss: constant(1), norm: constant(1),
+		{name: "collapsed late", spread: func(step int) float64 { return map[bool]float64{true: 0.9, false: 0.02}[step < 5000] }, accuracy: constant(0.7), real: constant(0.6), fake: constant(0.4), gradient: constant(1),
 			want: []string{"mode collapse: the samples differ by 2% of what the data does (0.0072 of 0.36), by less than 10% since step 5000"}, from: 5200, to: 5200},
-		{name: "half collapsed", spread: constant(0.2), accuracy: constant(0.7), loss: constant(1), norm: constant(1),
+		{name: "half collapsed", spread: constant(0.2), accuracy: constant(0.7), real: constant(0.6), fake: constant(0.4), gradient: constant(1),
 			want: []string{"mode collapse: the samples differ by 20% of what the data does (0.072 of 0.36), by less than 25% since step 650"}, from: 1650, to: 1650},
-		{name: "won", spread: constant(0.9), accuracy: constant(0.995), loss: func(step int) float64 { return 4 + float64(step)/500 }, norm: constant(1),
-			want: []string{"no convergence: in steps 301 to 700 the discriminator was right on 99.5%, and the generator's loss rose from 4.8 to 5.2"}, from: 700, to: 700},
-		{name: "winning, but less and less", spread: constant(0.9), accuracy: constant(0.995), loss: func(step int) float64 { return 9 - float64(step)/3000 }, norm: constant(1)},
-		{name: "a strong discriminator", spread: constant(0.9), accuracy: constant(0.97), loss: func(step int) float64 { return 3 + float64(step)/2000 }, norm: constant(1)},
-		{name: "saturated", spread: constant(0.9), accuracy: constant(0.98), loss: constant(1e-4), norm: series(1000, 2, 0.001),
+		{name: "won", spread: constant(0.9), accuracy: constant(0.995), real: constant(0.9), fake: constant(0.05), gradient: constant(1),
+			want: []string{"no convergence: in steps 301 to 700 the discriminator told the samples from the data (D(x) 0.90, D(G(z)) 0.05, right on 99.5%), by 0.85 at first and 0.85 at last"}, from: 700, to: 700},
+		{name: "won, of each kind alone", spread: constant(0.9), accuracy: constant(nan), real: constant(0.9), fake: constant(0.05), gradient: constant(1),
+			want: []string{"no convergence: in steps 301 to 700 the discriminator told the samples from the data (D(x) 0.90, D(G(z)) 0.05), by 0.85 at first and 0.85 at last"}, from: 700, to: 700},
+		{name: "winning, but less and less", spread: constant(0.9), accuracy: constant(0.995), real: constant(0.9), fake: func(step int) float64 { return 0.05 + float64(step)/5000 }, gradient: constant(1)},
+		{name: "right, and unsure", spread: constant(0.9), accuracy: constant(0.97), real: constant(0.7), fake: constant(0.2), gradient: constant(1)},
+		{name: "sure, and often wrong", spread: constant(0.9), accuracy: constant(0.85), real: constant(0.85), fake: constant(0.15), gradient: constant(1)},
+		{name: "saturated", spread: constant(0.9), accuracy: constant(0.98), real: constant(0.95), fake: func(step int) float64 { return min(0.5, 0.05+float64(step)/5000) }, gradient: series(1000, 2, 0.001),
 			want: []string{"vanishing gradients: in steps "}, from: 1000, to: 1500},
-		{name: "not measured", spread: constant(nan), accuracy: constant(nan), loss: constant(nan), norm: constant(nan)},
-		{name: "norms not measured", spread: constant(0.9), accuracy: constant(1), loss: constant(1), norm: constant(nan)},
-		{name: "infinite", spread: constant(math.Inf(1)), accuracy: constant(1), loss: constant(math.Inf(1)), norm: constant(math.Inf(1))},
+		{name: "not measured", spread: constant(nan), accuracy: constant(nan), real: constant(nan), fake: constant(nan), gradient: constant(nan)},
+		{name: "gradients not measured", spread: constant(0.9), accuracy: constant(1), real: constant(0.7), fake: constant(0.4), gradient: constant(nan)},
+		{name: "infinite", spread: constant(math.Inf(1)), accuracy: constant(1), real: constant(math.Inf(1)), fake: constant(math.Inf(1)), gradient: constant(math.Inf(1))},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			when, said := feed(t, 10000, func(step int) numbers {
-				return numbers{test.spread(step), test.accuracy(step), test.loss(step), test.norm(step)}
+				return numbers{test.spread(step), Numbers{
+					Accuracy: test.accuracy(step), Real: test.real(step), Fake: test.fake(step), Gradient: test.gradient(step),
+				}}
 			})
 			if len(said) != len(test.want) {
 				t.Fatalf("said %q at %v, want %q", said, when, test.want)
@@ -133,9 +161,10 @@ func TestWatchSparsely(t *testing.T) {
 		w := &Watch{StepsPerEpoch: 469}
 		var said []string
 		for step := every; step <= 2000; step += every {
-			said = append(said, w.Step(step, 1, float64(4+(step-1)/100), math.NaN())...)
+			fake := 0.3 - 0.05*float64((step-1)/100)
+			said = append(said, w.Step(step, Numbers{Accuracy: 1, Real: 0.9, Fake: max(0, fake), Gradient: math.NaN()})...)
 		}
-		want := []string{"no convergence: in steps 301 to 700 the discriminator was right on 100.0%, and the generator's loss rose from 7.5 to 9.5"}
+		want := []string{"no convergence: in steps 301 to 700 the discriminator told the samples from the data (D(x) 0.90, D(G(z)) 0.07, right on 100.0%), by 0.78 at first and 0.88 at last"}
 		if diff := cmp.Diff(want, said); diff != "" {
 			t.Errorf("every %d steps (-want +got)\n%s", every, diff)
 		}

@@ -27,7 +27,8 @@ def shapes(path):
 
 generator, z, images, discriminator = sys.argv[1:]
 images = numpy.load(images)
-assert shapes(generator) == {"image": ["batch", *images.shape[1:]]}, shapes(generator)
+name = "image" if images.ndim == 4 else "points"
+assert shapes(generator) == {name: ["batch", *images.shape[1:]]}, shapes(generator)
 judged = shapes(discriminator)
 assert judged and set(judged) <= {"logit", "probability"}, judged
 assert all(shape == ["batch", 1] for shape in judged.values()), judged

@@ -53,6 +53,17 @@ func ExitCode(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
+// Interrupt is interrupt: it interrupts the programs in the background, again and
+// again, until they have ended. A program that hasn't yet begun to heed the second
+// interrupt, on a busy machine, gets more.
+func Interrupt(ts *testscript.TestScript, _ bool, _ []string) {
+	for _, cmd := range ts.BackgroundCmds() {
+		for cmd.Process.Signal(os.Interrupt) == nil {
+			time.Sleep(20 * time.Millisecond)
+		}
+	}
+}
+
 // WaitFor is waitfor FILE: it waits until the file exists.
 func WaitFor(ts *testscript.TestScript, _ bool, args []string) {
 	for range 3000 {
