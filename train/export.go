@@ -46,6 +46,17 @@ func (r *ExportReport) add(name string, start time.Time, found ...string) {
 	r.Stages = append(r.Stages, ExportStage{name, found, time.Since(start)})
 }
 
+// Last is the last comparison: of the largest batch, and of a variant with the
+// plain model.
+func (r *ExportReport) Last() string {
+	for _, s := range slices.Backward(r.Stages) {
+		if s.Name == "compare" {
+			return s.Found[len(s.Found)-1]
+		}
+	}
+	return ""
+}
+
 // Export writes a network of the model as ONNX: it is checked, run on ONNX
 // Runtime, and compared with the Gorgonia graph that it came from; then
 // rewritten as the variant asks for, and compared with what it was. Where they

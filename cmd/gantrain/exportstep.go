@@ -18,7 +18,7 @@ func exportStep(c *cli.Context, o exportOptions) error {
 	if c.IsSet("network") {
 		return command.Usage(c, "--network: not with --step, which trains both")
 	}
-	for _, flag := range []string{"fold-batchnorm", "float16", "int8", "uint8-image", "nhwc", "opset", "report"} {
+	for _, flag := range []string{"target", "fold-batchnorm", "float16", "int8", "uint8-image", "nhwc", "opset", "report"} {
 		if c.IsSet(flag) {
 			return command.Usage(c, "--%s: not with --step", flag)
 		}

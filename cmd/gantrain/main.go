@@ -19,7 +19,7 @@ func app() *cli.App {
 		Usage: "train GANs and export them as ONNX",
 		Commands: []*cli.Command{
 			newMNIST(), newFashionMNIST(), newSVHN(), newPoints(), newTrain(),
-			newResume(), newExport(), newBench(), newParity(), newList(), newShow(),
+			newResume(), newExport(), newPublish(), newBench(), newParity(), newList(), newShow(),
 		},
 	}
 }

@@ -196,3 +196,26 @@ func anyFeed(t *testing.T, plan *train.Plan, classes int, folder string) engine.
 	}
 	return feed
 }
+
+// A published folder, read by the schema of the server that it is for, and by
+// Python's onnx, onnxruntime and safetensors.
+func TestPublishedReadInPython(t *testing.T) {
+	if exec.Command("python3", "-c", "import onnx, onnxruntime, safetensors, tritonclient.grpc").Run() != nil {
+		t.Skip("skipped: no python3 with onnx, onnxruntime, safetensors and tritonclient")
+	}
+	for _, gan := range []string{"michelucci-cgan", "michelucci-dcgan"} {
+		folder := t.TempDir()
+		run, out := filepath.Join(folder, "run"), filepath.Join(folder, "out")
+		for _, args := range [][]string{
+			{"mnist", "--gan", gan, "--steps", "1", "--batch", "4", "--out", run}, {"publish", run, out},
+		} {
+			var stderr strings.Builder
+			if code := command.Run(app(), append([]string{"gantrain"}, args...), io.Discard, &stderr); code != 0 {
+				t.Fatalf("%s: exit code %d: %s", gan, code, stderr.String())
+			}
+		}
+		if got := strings.TrimSpace(string(python(t, filepath.Join("testdata", "check_published.py"), out))); got != "read" {
+			t.Errorf("%s: %s", gan, got)
+		}
+	}
+}

@@ -85,6 +85,16 @@ func (e *editor) addFloats(name string, v []float64, shape ...int) string {
 	return t.Name
 }
 
+// addInts adds a list of whole numbers and returns its name.
+func (e *editor) addInts(name string, v ...int) string {
+	t := &onnxpb.TensorProto{Name: e.values.claim(name), DataType: int32(onnxpb.TensorProto_INT64), Dims: []int64{int64(len(v))}}
+	for _, x := range v {
+		t.RawData = binary.LittleEndian.AppendUint64(t.RawData, uint64(x))
+	}
+	e.add(t)
+	return t.Name
+}
+
 func (e *editor) add(t *onnxpb.TensorProto) {
 	e.graph.Initializer = append(e.graph.Initializer, t)
 	e.weights[t.Name] = t
@@ -95,7 +105,7 @@ func (e *editor) add(t *onnxpb.TensorProto) {
 // that instead, and where it is an output, that takes its name.
 func (e *editor) skip(n *onnxpb.NodeProto) {
 	x, y := n.Input[0], n.Output[0]
-	e.graph.Node = slices.DeleteFunc(e.graph.Node, func(other *onnxpb.NodeProto) bool { return other == n })
+	e.remove(n)
 	from, to := y, x
 	if slices.ContainsFunc(e.graph.Output, func(v *onnxpb.ValueInfoProto) bool { return v.Name == y }) {
 		from, to = x, y
@@ -115,14 +125,31 @@ func (e *editor) skip(n *onnxpb.NodeProto) {
 	e.users[to] = users(e.graph)[to]
 }
 
-// rank is how many axes a value has, as the model declares it, or 0.
-func (e *editor) rank(value string) int {
+// shape is what the model declares of a value's, -1 for an axis of any size, or
+// nil.
+func (e *editor) shape(value string) []int {
 	for _, v := range slices.Concat(e.graph.ValueInfo, e.graph.Output, e.graph.Input) {
-		if v.Name == value {
-			return len(v.Type.GetTensorType().GetShape().GetDim())
+		if v.Name != value {
+			continue
 		}
+		shape := []int{}
+		for _, d := range v.Type.GetTensorType().GetShape().GetDim() {
+			if size, ok := d.Value.(*onnxpb.TensorShapeProto_Dimension_DimValue); ok {
+				shape = append(shape, int(size.DimValue))
+			} else {
+				shape = append(shape, -1)
+			}
+		}
+		return shape
 	}
-	return 0
+	return nil
+}
+
+// rank is how many axes a value has, as the model declares it, or 0.
+func (e *editor) rank(value string) int { return len(e.shape(value)) }
+
+func (e *editor) remove(n *onnxpb.NodeProto) {
+	e.graph.Node = slices.DeleteFunc(e.graph.Node, func(other *onnxpb.NodeProto) bool { return other == n })
 }
 
 func floatAttribute(n *onnxpb.NodeProto, name string, otherwise float64) float64 {

@@ -8,6 +8,9 @@ import (
 	"github.com/gantrain/gantrain/export/onnxpb"
 )
 
+// ErrNoLargeWeights is what Int8 says of a model that would not be smaller.
+var ErrNoLargeWeights = errors.New("int8: no layer has weights worth storing as bytes")
+
 // smallWeight is how many numbers a weight has at least that is worth a node.
 const smallWeight = 256
 
@@ -43,7 +46,7 @@ func Int8(m *onnxpb.ModelProto) error {
 		n.Input[1] = done[w]
 	}
 	if len(decoded) == 0 {
-		return errors.New("int8: no layer has weights worth storing as bytes")
+		return ErrNoLargeWeights
 	}
 	for _, n := range m.Graph.Node { // another reader of such weights
 		for i, name := range n.Input {

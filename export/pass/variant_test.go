@@ -297,6 +297,41 @@ func weightsOf(t *testing.T, m *onnxpb.ModelProto, name string) []float32 {
 	return out
 }
 
+// TestSubpixel holds transposed convolutions of many shapes against themselves.
+func TestSubpixel(t *testing.T) {
+	replaced := 0
+	for kernel := 1; kernel <= 6; kernel++ {
+		for stride := 1; stride <= 4; stride++ {
+			for _, size := range []int{3, 4} {
+				n := newNetwork(t)
+				x := n.input(2, 3, size, 2)
+				h, w := stride*size, 2*2
+				g := op.Same(h, w, [2]int{kernel, 3}, [2]int{stride, 2})
+				if g.Top < 0 || g.Bottom < 0 {
+					continue
+				}
+				y, err := op.ConvTranspose2D(x, n.weight("w", -0.5, 3, 2, kernel, 3), n.weight("b", -0.5, 2), g, h, w)
+				if err != nil {
+					continue // a kernel that doesn't reach every row
+				}
+				plain := n.model(x, n.do(op.Tanh(y)), "y")
+				m := clone(plain)
+				if pass.Subpixel(m) != 1 || slices.ContainsFunc(m.Graph.Node, func(n *onnxpb.NodeProto) bool { return n.OpType == "ConvTranspose" }) {
+					t.Fatalf("kernel %d, stride %d: %v", kernel, stride, text(m))
+				}
+				in := drawn(1, 3, 3, size, 2)
+				if d := apart(t, run(t, m, in)["y"], run(t, plain, in)["y"]); d > 2e-6 {
+					t.Errorf("kernel %d, stride %d, size %d departs by %g: %v", kernel, stride, size, d, text(m))
+				}
+				replaced++
+			}
+		}
+	}
+	if replaced < 30 {
+		t.Errorf("%d tried, want 30", replaced)
+	}
+}
+
 // TestUint8Image holds the bytes against those that the pictures on disk have.
 func TestUint8Image(t *testing.T) {
 	n := newNetwork(t)
