@@ -79,7 +79,6 @@ type batchLast struct {
 	late      map[string]bool              // of these, what was known as such only after its node
 	pictures  map[string]*picture          // of values with a batch
 	convs     map[*onnxpb.NodeProto]recipe // the nodes that end a fast convolution
-	tall      map[string]bool              // kernels whose transform lies as toLarge reads it
 	skip      map[*onnxpb.NodeProto]bool   // computed by another node
 	plain     map[string]string            // values of the source, as they lay, in the new graph
 	last      map[string]string            // the same as [positions, channels, batch]
@@ -90,7 +89,7 @@ func newBatchLast(g *onnxpb.GraphProto) *batchLast {
 	p := &batchLast{
 		builder: newBuilder(g), source: g, shapes: s.known, lists: s.ints,
 		producers: map[string]*onnxpb.NodeProto{}, batch: map[string]bool{}, late: map[string]bool{}, pictures: map[string]*picture{},
-		convs: map[*onnxpb.NodeProto]recipe{}, tall: map[string]bool{}, skip: map[*onnxpb.NodeProto]bool{},
+		convs: map[*onnxpb.NodeProto]recipe{}, skip: map[*onnxpb.NodeProto]bool{},
 		plain: map[string]string{}, last: map[string]string{},
 	}
 	for _, v := range g.Input {
@@ -117,7 +116,6 @@ func newBatchLast(g *onnxpb.GraphProto) *batchLast {
 // graph: one that needs a picture to lie in blocks can keep a later one from it.
 func (p *batchLast) choose() {
 	users := users(p.source)
-	adjoints := map[string]int{} // of a kernel: toLarge less toSmall
 	for _, n := range p.source.Node {
 		c, ok := p.convolutionAt(n)
 		if !ok || !p.fits(c) {
@@ -134,14 +132,6 @@ func (p *batchLast) choose() {
 			large.block = r.block
 		}
 		p.convs[n] = r
-		switch c.direction {
-		case toLarge:
-			adjoints[c.w]++
-		case toSmall:
-			adjoints[c.w]--
-		}
-		// A product that reads its first matrix transposed takes a third longer.
-		p.tall[c.w] = adjoints[c.w] > 0
 		if from := p.producers[n.Input[0]]; n.OpType == "Slice" && users[n.Input[0]] == 1 {
 			p.skip[from] = true
 		}

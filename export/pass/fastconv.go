@@ -117,11 +117,7 @@ func (f *fastConv) toSmall() string {
 	if f.form == nil {
 		return f.matMul(f.gatheredKernel(), f.gathered())
 	}
-	w := f.kernelTransform()
-	if f.tall[f.w] {
-		w = f.transpose(f.scope, w, 0, 2, 1)
-	}
-	y := f.matMul(w, f.largeTransform())
+	y := f.matMul(f.kernelTransform(), f.largeTransform())
 	return f.reshape(f.scope, f.inverse(f.form.small, y, f.smallOrder), len(f.smallOrder), f.channels.small, -1)
 }
 
@@ -129,11 +125,7 @@ func (f *fastConv) toLarge() string {
 	if f.form == nil {
 		return f.scattered(f.matMul(f.transpose(f.scope, f.gatheredKernel(), 1, 0), f.inLast(f.y)))
 	}
-	w := f.kernelTransform()
-	if !f.tall[f.w] {
-		w = f.transpose(f.scope, w, 0, 2, 1)
-	}
-	x := f.matMul(w, f.smallTransform())
+	x := f.matMul(f.transpose(f.scope, f.kernelTransform(), 0, 2, 1), f.smallTransform())
 	return f.reshape(f.scope, f.inverse(f.form.large, x, f.partOrder()), len(f.largeOrder), f.channels.large, -1)
 }
 
@@ -242,30 +234,22 @@ func inverted(order []int) []int {
 	return at
 }
 
-// kernelTransform is [products, small channels, phases·large channels], or its
-// transpose for a tall kernel.
+// kernelTransform is [products, small channels, phases·large channels].
 func (f *fastConv) kernelTransform() string {
 	taps := f.kernel[0] * f.kernel[1]
 	products, small, large := f.form.kernel.rows, f.channels.small, f.channels.large
-	w, shape := f.inPlain(f.w), []int{products, small, f.phases() * large}
-	if f.tall[f.w] {
-		w = f.transpose(f.scope, f.reshape(f.scope, w, small, large, taps), 1, 0, 2)
-		shape[1], shape[2] = shape[2], shape[1]
-	}
-	w = f.reshape(f.scope, w, small*large, taps)
+	w := f.reshape(f.scope, f.inPlain(f.w), small*large, taps)
 	if f.phases() == 1 {
 		w = f.add(f.scope, "Gemm", []string{f.matrix(f.form.kernel), w}, intOf("transB", 1))
-		return f.reshape(f.scope, w, shape...)
+		return f.reshape(f.scope, w, products, small, large)
 	}
 	w = f.transpose(f.scope, w, 1, 0)
 	none := f.floats(make([]float64, small*large), 1, small*large)
 	w = f.add(f.scope, "Concat", []string{w, none}, intOf("axis", 0))
 	w = f.add(f.scope, "Gather", []string{w, f.ints(f.tapTable()...)})
-	if !f.tall[f.w] {
-		w = f.transpose(f.scope, f.reshape(f.scope, w, f.form.kernel.columns, f.phases(), small, large), 0, 2, 1, 3)
-	}
+	w = f.transpose(f.scope, f.reshape(f.scope, w, f.form.kernel.columns, f.phases(), small, large), 0, 2, 1, 3)
 	w = f.matMul(f.matrix(f.form.kernel), f.reshape(f.scope, w, f.form.kernel.columns, -1))
-	return f.reshape(f.scope, w, shape...)
+	return f.reshape(f.scope, w, products, small, f.phases()*large)
 }
 
 // gatheredKernel is [small channels, taps·large channels].
