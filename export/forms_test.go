@@ -194,7 +194,9 @@ var forms = []form{
 		if err := o.SetStats(pattern(g.dt, -0.2, 2), pattern(g.dt, 0.5, 2)); err != nil {
 			g.t.Fatal(err)
 		}
-		o.SetTraining(false)
+		if err := o.SetTraining(false); err != nil {
+			g.t.Fatal(err)
+		}
 		return y
 	}, []string{"BatchNormalization", "Mul", "Add"}},
 }
