@@ -321,7 +321,7 @@ func TestRandomGraphs(t *testing.T) {
 		sizes := []int{built, 2, 5}
 		p, err := export.Graph(m)
 		if err != nil {
-			for _, e := range strings.Split(err.Error(), "; ") {
+			for e := range strings.SplitSeq(err.Error(), "; ") {
 				refusals[shape.ReplaceAllString(e[strings.LastIndex(e, ": ")+2:], "SHAPE")]++
 			}
 			sizes, m.BatchAxis = sizes[:1], ""

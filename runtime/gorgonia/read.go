@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/gantrain/gantrain/export/onnxpb"
@@ -19,7 +18,6 @@ const (
 )
 
 // maxStructure bounds the bytes of a model that are not elements of its weights.
-// Decoded they take up to a hundred times as much memory.
 const maxStructure = 8 << 20
 
 // model is a decoded file whose operators and attributes are all known.
@@ -42,7 +40,7 @@ type node struct {
 
 // read decodes a serialised model.
 func read(data []byte, folder string) (*model, error) {
-	if n := structure(data); n > maxStructure {
+	if n := onnxpb.Beside(data); n > maxStructure {
 		return nil, fmt.Errorf("%d bytes beside the weights: want at most %d", n, maxStructure)
 	}
 	m := &model{weights: map[string]array{}}
@@ -226,45 +224,4 @@ func clip(s string) string {
 		return s[:100] + "..."
 	}
 	return s
-}
-
-// Field numbers of onnx.proto whose content is elements of weights.
-const (
-	fieldGraph       protowire.Number = 7 // ModelProto
-	fieldInitializer protowire.Number = 5 // GraphProto
-)
-
-var elementFields = map[protowire.Number]bool{4: true, 5: true, 7: true, 9: true, 10: true} // TensorProto
-
-// structure counts the bytes that are not elements of weights, of a message that
-// need not be sound.
-func structure(message []byte) int { return structureOf(message, 0) }
-
-// structureOf knows three levels: model, graph, initialiser.
-func structureOf(message []byte, level int) int {
-	total := 0
-	for len(message) > 0 {
-		number, kind, n := protowire.ConsumeTag(message)
-		if n < 0 {
-			return total
-		}
-		value := message[n:]
-		size := protowire.ConsumeFieldValue(number, kind, value)
-		if size < 0 {
-			return total
-		}
-		message = value[size:]
-		total += n + size
-		if kind != protowire.BytesType {
-			continue
-		}
-		content, _ := protowire.ConsumeBytes(value)
-		switch {
-		case level == 2 && elementFields[number]:
-			total -= len(content)
-		case level == 0 && number == fieldGraph, level == 1 && number == fieldInitializer:
-			total += structureOf(content, level+1) - len(content)
-		}
-	}
-	return total
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"path/filepath"
 
-	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/gantrain/gantrain/export/onnxpb"
@@ -14,14 +13,9 @@ import (
 // maxParts is many times what the largest of the networks has.
 const maxParts = 1 << 12
 
-// maxBeside bounds the bytes of a model that are no numbers of its weights: once
-// decoded, an empty node takes a hundred times as many as in the file. Exports of
-// Keras' have some ten thousand.
+// maxBeside bounds the bytes of a model that are no numbers of its weights.
+// Exports of Keras' have some ten thousand.
 const maxBeside = 1 << 22
-
-// rawData are the fields that lead from a model to the numbers of its weights:
-// graph, initializer, raw_data.
-var rawData = []protowire.Number{7, 5, 9}
 
 // maxModel is the largest message that protobuf, and so an ONNX file, can be.
 const maxModel = 2<<30 - 1
@@ -40,7 +34,7 @@ func readModel(path string) (*onnxpb.ModelProto, error) {
 
 // parseModel reads a serialised model, and into it what it keeps in other files.
 func parseModel(b []byte, files *onnxpb.Files) (*onnxpb.ModelProto, error) {
-	if n := beside(b, rawData); n > maxBeside {
+	if n := onnxpb.Beside(b); n > maxBeside {
 		return nil, fmt.Errorf("%d bytes beside the weights, want at most %d", n, maxBeside)
 	}
 	m := new(onnxpb.ModelProto)
@@ -68,30 +62,6 @@ func parseModel(b []byte, files *onnxpb.Files) (*onnxpb.ModelProto, error) {
 		t.RawData, t.DataLocation, t.ExternalData = data, onnxpb.TensorProto_DEFAULT, nil
 	}
 	return m, nil
-}
-
-// beside counts the bytes of a message outside of the field that a path leads to.
-func beside(message []byte, path []protowire.Number) int {
-	total := 0
-	for len(message) > 0 {
-		number, kind, tag := protowire.ConsumeTag(message)
-		if tag < 0 {
-			return total + len(message)
-		}
-		size := protowire.ConsumeFieldValue(number, kind, message[tag:])
-		if size < 0 {
-			return total + len(message)
-		}
-		total += tag + size
-		if content, n := protowire.ConsumeBytes(message[tag:]); number == path[0] && kind == protowire.BytesType && n > 0 {
-			total -= len(content)
-			if len(path) > 1 {
-				total += beside(content, path[1:])
-			}
-		}
-		message = message[tag+size:]
-	}
-	return total
 }
 
 // readExternal reads the numbers of a tensor from another file.
