@@ -8,8 +8,8 @@ import (
 
 // The bounds of a watch. They were set by GANs on MNIST and by one of points,
 // measured every 25 to 100 steps of their first thousands: guo-mlp, its variant
-// literal (whose generator has Adam's default rate), intro-mlp, michelucci-cgan and
-// its variant half-batches, michelucci-dcgan, and 1000 points of a parabola.
+// literal (whose generator has Adam's default rate), intro-mlp, michelucci-cgan,
+// michelucci-dcgan (its samples only), and 1000 points of a parabola.
 const (
 	// Nothing is said before as many steps and one epoch: until then a healthy
 	// DCGAN's samples differ by 0.1 to 36% of what the data does, and
