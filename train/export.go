@@ -160,8 +160,12 @@ func (m *Model) varied(ctx context.Context, role arch.Role, plain []byte, v pass
 	var found []string
 	for _, batch := range batches {
 		in := map[string]*tensor.Dense{}
-		for i, x := range m.Inputs(role, batch) {
-			in[before.Inputs()[i].Name] = x
+		for _, x := range m.Inputs(role, batch) {
+			for _, p := range before.Inputs() { // labels alone are whole numbers
+				if p.Dtype == x.Dtype() {
+					in[p.Name] = x
+				}
+			}
 		}
 		pairs, err := verify.Pairs(ctx, after, before, in)
 		if err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"golang.org/x/sync/errgroup"
@@ -37,7 +38,8 @@ func TestToldOfBatchesTheNumbersStay(t *testing.T) {
 			var lanes errgroup.Group
 			for lane, batch := range []int{1, 7, defaultBatch} {
 				lanes.Go(func() error {
-					in := plain.Inputs()[0]
+					ports := plain.Inputs()
+					in := ports[slices.IndexFunc(ports, func(p runtime.Port) bool { return p.Name != "label" })]
 					shape := []int{batch}
 					for _, size := range in.Shape[1:] {
 						shape = append(shape, int(size))

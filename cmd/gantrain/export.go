@@ -83,7 +83,7 @@ func newExport() *cli.Command {
 				if target != "candle" {
 					return command.Usage(c, "--target %s: want candle%s", target, nearest.Hint(target, []string{"candle"}))
 				}
-				o.variant.Subpixel = true
+				o.variant.Candle = true
 			}
 			switch v := o.variant; {
 			case v.Float16 && v.Int8:

@@ -14,7 +14,7 @@ import (
 // leaves it as it is.
 type Variant struct {
 	FoldBatchNorm bool // normalisations as part of the layers beside them
-	Subpixel      bool // transposed convolutions without ConvTranspose
+	Candle        bool // without what candle-onnx lacks
 	Float16       bool // weights and arithmetic in half precision
 	Int8          bool // weights as bytes
 	Uint8Image    bool // the output "image" as bytes in [0, 255]
@@ -43,7 +43,7 @@ func (v Variant) String() string {
 		has  bool
 		name string
 	}{
-		{v.FoldBatchNorm, "folded batch normalisation"}, {v.Subpixel, "no ConvTranspose"}, {v.Float16, "float16"}, {v.Int8, "int8 weights"},
+		{v.FoldBatchNorm, "folded batch normalisation"}, {v.Candle, "for candle"}, {v.Float16, "float16"}, {v.Int8, "int8 weights"},
 		{v.Uint8Image && !v.NHWC, "uint8 image"}, {v.NHWC, "uint8 image [N, H, W, C]"},
 		{v.Opset > 0, fmt.Sprintf("opset %d", v.Opset)}, {v.Batch > 0, fmt.Sprintf("batch %d", v.Batch)},
 	} {
@@ -66,8 +66,8 @@ func (v Variant) Apply(m *onnxpb.ModelProto) error {
 	if v.FoldBatchNorm {
 		FoldBatchNorm(m)
 	}
-	if v.Subpixel {
-		Subpixel(m)
+	if v.Candle {
+		Candle(m)
 	}
 	if v.Int8 {
 		if err := Int8(m); err != nil {

@@ -332,6 +332,26 @@ func TestSubpixel(t *testing.T) {
 	}
 }
 
+// TestCandle: no layer is left that candle-onnx can't run.
+func TestCandle(t *testing.T) {
+	n := newNetwork(t)
+	x := n.input(3, 4)
+	y := n.do(op.Reshape(n.do(op.Dense(x, n.weight("w", -0.5, 4, 18), nil)), 2, 3, 3))
+	y = n.do(op.ConvTranspose2D(y, n.weight("k", -0.5, 2, 1, 5, 5), nil, op.Same(6, 6, [2]int{5, 5}, [2]int{2, 2}), 6, 6))
+	plain := n.model(x, y, "y")
+	m := clone(plain)
+	pass.Candle(m)
+	for _, node := range m.Graph.Node {
+		if node.OpType == "ConvTranspose" || node.OpType == "Gemm" && len(node.Input) != 3 {
+			t.Errorf("%s with %d inputs is left", node.OpType, len(node.Input))
+		}
+	}
+	in := drawn(3, 4)
+	if d := apart(t, run(t, m, in)["y"], run(t, plain, in)["y"]); d > 2e-6 {
+		t.Errorf("departs by %g", d)
+	}
+}
+
 // TestUint8Image holds the bytes against those that the pictures on disk have.
 func TestUint8Image(t *testing.T) {
 	n := newNetwork(t)
