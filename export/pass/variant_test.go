@@ -39,8 +39,7 @@ func (n *network) do(x *gorgonia.Node, err error) *gorgonia.Node {
 	return x
 }
 
-// weight has values from lowest to lowest + 1, and 0 where all of the last axis
-// is to be 0.
+// weight has values from lowest to lowest + 1.
 func (n *network) weight(name string, lowest float64, shape ...int) *gorgonia.Node {
 	v := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(shape...))
 	for i, data := 0, v.Data().([]float32); i < len(data); i++ {
@@ -263,6 +262,7 @@ func TestInt8(t *testing.T) {
 		}
 		in := drawn(c.shape...)
 		_, mean := pass.Variant{Int8: true}.Allowed(plain)
+		// The largest of some hundred departures, of which mean is the allowed average.
 		if d := apart(t, run(t, m, in)["y"], run(t, plain, in)["y"]); d > 4*mean || d == 0 {
 			t.Errorf("%s: departs by %g, where %g is the mean allowed", c.name, d, mean)
 		}
