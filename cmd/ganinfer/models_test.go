@@ -56,6 +56,7 @@ func writeModels(dir string) error {
 	for name, m := range map[string]*onnxpb.ModelProto{
 		"generator.onnx":   generatorModel(generatorInfo, 1, -1, 0),
 		"colour.onnx":      generatorModel(generatorInfo, 3, -1, 0),
+		"brighter.onnx":    generatorModel(generatorInfo, 1, -1, 0.01),
 		"uniform.onnx":     generatorModel(uniform, 1, -1, 0),
 		"two.onnx":         generatorModel(generatorInfo, 2, -1, 0),
 		"foreign.onnx":     generatorModel(unnamed, 1, -1, 0),

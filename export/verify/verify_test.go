@@ -10,6 +10,7 @@ import (
 
 	"github.com/gantrain/gantrain/export"
 	"github.com/gantrain/gantrain/export/onnxpb"
+	"github.com/gantrain/gantrain/export/pass"
 	"github.com/gantrain/gantrain/export/verify"
 	"github.com/gantrain/gantrain/runtime"
 	"github.com/gantrain/gantrain/train/arch"
@@ -180,5 +181,54 @@ func TestCompare(t *testing.T) {
 	}
 	if _, err := verify.Compare(vector(1), tensor.New(tensor.WithShape(1), tensor.WithBacking([]float64{1}))); err == nil {
 		t.Error("no error for other types")
+	}
+}
+
+// TestPairs tells a difference that is known: of one weight, of half a level, and
+// of pictures with their channels last.
+func TestPairs(t *testing.T) {
+	plain, cases := subject(t)
+	plain.MetadataProps = []*onnxpb.StringStringEntryProto{{Key: "gan.value.min", Value: "-1"}, {Key: "gan.value.max", Value: "1"}}
+	open := func(v pass.Variant) *runtime.Session {
+		m := proto.Clone(plain).(*onnxpb.ModelProto)
+		if err := v.Apply(m); err != nil {
+			t.Fatal(err)
+		}
+		data, err := export.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := runtime.Load(t.Context(), data, runtime.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { s.Close() })
+		return s
+	}
+	a := open(pass.Variant{})
+	in := cases[1].Inputs
+	for _, c := range []struct {
+		variant                 pass.Variant
+		least, most             float64 // of the largest difference
+		leastLevels, mostLevels float64
+	}{
+		{pass.Variant{}, 0, 0, 0, 0},
+		{pass.Variant{Float16: true}, 1e-6, 2e-3, 1e-4, 0.3},
+		{pass.Variant{Uint8Image: true}, 0.5 / 255, 1.001 / 255, 0.3, 0.501},
+		{pass.Variant{Uint8Image: true, NHWC: true}, 0.5 / 255, 1.001 / 255, 0.3, 0.501},
+	} {
+		for _, reversed := range []bool{false, true} {
+			first, second := open(c.variant), a
+			if reversed && !c.variant.Uint8Image { // whose unit is another
+				first, second = second, first
+			}
+			pairs, err := verify.Pairs(t.Context(), first, second, in)
+			if err != nil || len(pairs) != 1 {
+				t.Fatal(pairs, err)
+			}
+			if p := pairs[0]; p.Max < c.least || p.Max > c.most || p.Mean > p.Max || p.Levels < c.leastLevels || p.Levels > c.mostLevels || p.Batch != 3 {
+				t.Errorf("%v: %+v, want a largest difference of %g to %g", c.variant, p, c.least, c.most)
+			}
+		}
 	}
 }
