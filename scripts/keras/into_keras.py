@@ -115,10 +115,11 @@ def compare(path):
     gan, network, model = load(path)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     rng = np.random.default_rng(args.seed)
-    feed = {port.name: draw(port, rng) for port in session.get_inputs()}
+    ports = sorted(session.get_inputs(), key=lambda port: port.name == "label")  # as Keras has them
+    feed = {port.name: draw(port, rng) for port in ports}
     ours = dict(zip([port.name for port in session.get_outputs()], session.run(None, feed)))
     given = [np.reshape(channels_last(feed[port.name]), (args.batch, *want.shape[1:]))
-             for port, want in zip(session.get_inputs(), model.inputs, strict=True)]
+             for port, want in zip(ports, model.inputs, strict=True)]
     made = model([x.astype("f") for x in given] if len(given) > 1 else given[0], training=False)
     if isinstance(made, (list, tuple)):
         made = dict(zip(["probability", "logit"], made, strict=True))
