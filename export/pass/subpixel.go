@@ -14,7 +14,7 @@ import (
 //	y[s·q + r] = Σ_m x[q + d(r) - m] · w[v(r) + s·m],  d = (r + pad) div s,  v = (r + pad) mod s
 //
 // It returns how many were replaced. One that has groups, dilations, an automatic
-// or another padding than numbers, or weights that are computed, stays.
+// or another padding than numbers, or weights or a bias that are computed, stays.
 //
 // Source: Shi et al. 2016, Real-Time Single Image and Video Super-Resolution
 // Using an Efficient Sub-Pixel Convolutional Neural Network, section 3.2
@@ -41,9 +41,9 @@ type spread struct {
 	node, last    *onnxpb.NodeProto
 	in, out       int // channels
 	stride        [2]int
-	begin         [2]int // rows and columns cut off before the output
-	size, outSize [2]int // of the pictures
-	w             []float64
+	begin         [2]int    // rows and columns cut off before the output
+	size, outSize [2]int    // of the pictures
+	w, bias       []float64 // no bias: nil
 	kernel        [2]int
 }
 
@@ -57,6 +57,11 @@ func spreading(e *editor, n *onnxpb.NodeProto) (s spread, ok bool) {
 	x := e.shape(n.Input[0])
 	if s.w == nil || len(w.Dims) != 4 || len(x) != 4 || x[2] < 1 || x[3] < 1 {
 		return s, false
+	}
+	if len(n.Input) > 2 && n.Input[2] != "" {
+		if s.bias = e.floats(n.Input[2]); s.bias == nil {
+			return s, false
+		}
 	}
 	s.in, s.out = int(w.Dims[0]), int(w.Dims[1])
 	pads, strides := intsAttribute(n, "pads"), intsAttribute(n, "strides")
@@ -171,10 +176,8 @@ func (s *spread) replace() {
 	}
 	name := s.node.Name
 	inputs := []string{s.node.Input[0], s.addFloats(name+"/subpixel", w, channels, s.in, width[0], width[1])}
-	if len(s.node.Input) > 2 {
-		if bias := s.floats(s.node.Input[2]); bias != nil {
-			inputs = append(inputs, s.addFloats(name+"/subpixel/bias", slices.Repeat(bias, rows*columns), channels))
-		}
+	if s.bias != nil {
+		inputs = append(inputs, s.addFloats(name+"/subpixel/bias", slices.Repeat(s.bias, rows*columns), channels))
 	}
 	h, v := periods[0], periods[1]
 	conv := s.put("Conv", "", inputs, intsOf("kernel_shape", width[:]...),

@@ -327,6 +327,16 @@ func TestSubpixel(t *testing.T) {
 			}
 		}
 	}
+	// A bias that a caller gives can't be repeated beforehand.
+	n := newNetwork(t)
+	x := n.input(2, 3, 3, 3)
+	y := n.do(op.ConvTranspose2D(x, n.weight("w", -0.5, 3, 2, 5, 5), n.weight("b", -0.5, 2), op.Same(6, 6, [2]int{5, 5}, [2]int{2, 2}), 6, 6))
+	m := n.model(x, y, "y")
+	m.Graph.Initializer = slices.DeleteFunc(m.Graph.Initializer, func(t *onnxpb.TensorProto) bool { return t.Name == "b" })
+	m.Graph.Input = append(m.Graph.Input, vector("b", 2))
+	if pass.Subpixel(m) != 0 {
+		t.Errorf("a computed bias is lost: %v", text(m))
+	}
 	if replaced < 30 {
 		t.Errorf("%d tried, want 30", replaced)
 	}
