@@ -1,6 +1,7 @@
 package export
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -21,7 +22,7 @@ func arithmetic(n *gorgonia.Node, in gorgonia.Nodes) (form, error) {
 	f := fieldsOf(n.Op())
 	inner := f.within("ʘBinaryOperator")
 	number, same := inner.int("ʘBinaryOperatorType"), f.bool("retSame")
-	if err := firstOf(f.err, inner.err); err != nil {
+	if err := cmp.Or(f.err, inner.err); err != nil {
 		return form{}, err
 	}
 	if number >= len(binaries) {
@@ -151,13 +152,4 @@ func conversion(_ *gorgonia.Node, in gorgonia.Nodes) (form, error) {
 		}
 		return l.Output("Cast", []string{l.Input(0)}, Int("to", int(to)))
 	}}, nil
-}
-
-func firstOf(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

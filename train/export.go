@@ -83,12 +83,12 @@ func (m *Model) Export(ctx context.Context, role arch.Role, path string, v pass.
 // verified serialises a network and holds it against its graph.
 func (m *Model) verified(ctx context.Context, role arch.Role, o runtime.Options, report *ExportReport) ([]byte, error) {
 	start := time.Now()
-	data, err := m.ONNX(role)
+	model, err := m.model(role)
 	if err != nil {
 		return nil, err
 	}
-	model := new(onnxpb.ModelProto)
-	if err := proto.Unmarshal(data, model); err != nil {
+	data, err := export.Marshal(model)
+	if err != nil {
 		return nil, err
 	}
 	numbers := 0
@@ -201,6 +201,15 @@ func departure(p verify.Pair, most, mean float64) string {
 
 // ONNX serialises a network of the model. The same model gives the same bytes.
 func (m *Model) ONNX(role arch.Role) ([]byte, error) {
+	model, err := m.model(role)
+	if err != nil {
+		return nil, err
+	}
+	return export.Marshal(model)
+}
+
+// model is a network of the model as ONNX.
+func (m *Model) model(role arch.Role) (*onnxpb.ModelProto, error) {
 	// Any batch size does: the axis becomes symbolic.
 	g, err := nn.NewInference(role, m.network(role), m.Weights(role), 1)
 	if err != nil {
@@ -210,7 +219,7 @@ func (m *Model) ONNX(role arch.Role) ([]byte, error) {
 	// behind it.
 	inputs := slices.Clone(g.Inputs)
 	slices.SortStableFunc(inputs, func(a, b export.Port) int { return a.Node.Dims() - b.Node.Dims() })
-	model, err := export.Graph(export.Model{
+	return export.Graph(export.Model{
 		Name:            string(role),
 		Inputs:          inputs,
 		Outputs:         g.Outputs,
@@ -219,10 +228,6 @@ func (m *Model) ONNX(role arch.Role) ([]byte, error) {
 		ProducerVersion: Version(),
 		Metadata:        m.info(role).Map(),
 	})
-	if err != nil {
-		return nil, err
-	}
-	return export.Marshal(model)
 }
 
 func (m *Model) network(role arch.Role) arch.Network {
