@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/gantrain/gantrain/export/onnxpb"
 	"github.com/gantrain/gantrain/internal/safefile"
@@ -91,30 +92,39 @@ func WriteExternal(path string, model *onnxpb.ModelProto) error {
 
 // moved is a model, serialised, whose large tensors are in a file of that name.
 func moved(model *onnxpb.ModelProto, location string) ([]byte, error) {
-	g := model.Graph
-	out := &onnxpb.ModelProto{
-		IrVersion: model.IrVersion, OpsetImport: model.OpsetImport,
-		ProducerName: model.ProducerName, ProducerVersion: model.ProducerVersion, MetadataProps: model.MetadataProps,
-		Graph: &onnxpb.GraphProto{Name: g.Name, Node: g.Node, Input: g.Input, Output: g.Output, ValueInfo: g.ValueInfo},
-	}
+	out := shallow(model)
+	out.Graph = shallow(model.Graph)
+	out.Graph.Initializer = nil
 	offset := 0
-	for _, t := range g.Initializer {
+	for _, t := range model.Graph.Initializer {
 		if len(t.RawData) < external {
 			out.Graph.Initializer = append(out.Graph.Initializer, t)
 			continue
 		}
 		offset += padding(offset)
-		out.Graph.Initializer = append(out.Graph.Initializer, &onnxpb.TensorProto{
-			Name: t.Name, Dims: t.Dims, DataType: t.DataType, DataLocation: onnxpb.TensorProto_EXTERNAL,
-			ExternalData: []*onnxpb.StringStringEntryProto{
-				{Key: "location", Value: location},
-				{Key: "offset", Value: strconv.Itoa(offset)},
-				{Key: "length", Value: strconv.Itoa(len(t.RawData))},
-			},
-		})
+		elsewhere := shallow(t)
+		elsewhere.RawData, elsewhere.DataLocation = nil, onnxpb.TensorProto_EXTERNAL
+		elsewhere.ExternalData = []*onnxpb.StringStringEntryProto{
+			{Key: "location", Value: location},
+			{Key: "offset", Value: strconv.Itoa(offset)},
+			{Key: "length", Value: strconv.Itoa(len(t.RawData))},
+		}
+		out.Graph.Initializer = append(out.Graph.Initializer, elsewhere)
 		offset += len(t.RawData)
 	}
 	return Marshal(out)
+}
+
+// shallow is a message of its own with the same contents: weights are not copied.
+func shallow[M proto.Message](m M) M {
+	from := m.ProtoReflect()
+	to := from.New()
+	from.Range(func(field protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		to.Set(field, v)
+		return true
+	})
+	to.SetUnknown(from.GetUnknown())
+	return to.Interface().(M)
 }
 
 // padding is what brings the next tensor to a multiple of the alignment.

@@ -28,6 +28,14 @@ import (
 // written: one, and two that share no factor.
 var verifiedBatches = []int{1, 2, 5}
 
+// ExportOptions say what file an export becomes. The zero value is the plain model
+// in one file.
+type ExportOptions struct {
+	Variant      pass.Variant
+	ExternalData bool            // the weights in a file beside it, as by [export.WriteExternal]
+	Runtime      runtime.Options // of the ONNX Runtime that it is held against
+}
+
 // ExportReport tells how an export came about, stage by stage.
 type ExportReport struct {
 	Title   string // "generator of guo-mlp after 468 steps, float16"
@@ -62,22 +70,37 @@ func (r *ExportReport) Last() string {
 // rewritten as the variant asks for, and compared with what it was. Where they
 // differ by more than rounding explains, or nothing can be run, no file is
 // written.
-func (m *Model) Export(ctx context.Context, role arch.Role, path string, v pass.Variant, o runtime.Options) (*ExportReport, error) {
+func (m *Model) Export(ctx context.Context, role arch.Role, path string, o ExportOptions) (*ExportReport, error) {
 	report := &ExportReport{Title: fmt.Sprintf("%s of %s after %d steps", role, m.GAN.Name, m.Step)}
-	data, err := m.verified(ctx, role, o, report)
-	if err == nil && v != (pass.Variant{}) {
+	data, err := m.verified(ctx, role, o.Runtime, report)
+	if v := o.Variant; err == nil && v != (pass.Variant{}) {
 		report.Title += ", " + v.String()
-		data, err = m.varied(ctx, role, data, v, o, report)
+		data, err = m.varied(ctx, role, data, v, o.Runtime, report)
 	}
 	if err != nil {
 		return report, fmt.Errorf("train: %s is not written: %w", path, err)
 	}
 	start := time.Now()
-	if err := export.WriteFile(path, data); err != nil {
+	written := fmt.Sprintf("%s, %d bytes", filepath.Base(path), len(data))
+	if o.ExternalData {
+		written += ", with the weights in a file beside it"
+		err = writeExternal(path, data)
+	} else {
+		err = export.WriteFile(path, data)
+	}
+	if err != nil {
 		return report, err
 	}
-	report.add("write", start, fmt.Sprintf("%s, %d bytes", filepath.Base(path), len(data)))
+	report.add("write", start, written)
 	return report, nil
+}
+
+func writeExternal(path string, data []byte) error {
+	model := new(onnxpb.ModelProto)
+	if err := proto.Unmarshal(data, model); err != nil {
+		return err
+	}
+	return export.WriteExternal(path, model)
 }
 
 // verified serialises a network and holds it against its graph.

@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"gorgonia.org/tensor"
 
-	"github.com/gantrain/gantrain/export/pass"
+	"github.com/gantrain/gantrain/export/verify"
 	"github.com/gantrain/gantrain/runtime"
 	"github.com/gantrain/gantrain/train/arch"
 	"github.com/gantrain/gantrain/train/checkpoint"
@@ -130,7 +130,7 @@ func TestExportWritesNothingUnproven(t *testing.T) {
 	for _, role := range []arch.Role{arch.Generator, arch.Discriminator} {
 		m := tinyModel(t, tiny())
 		path := filepath.Join(t.TempDir(), "model.onnx")
-		report, err := m.Export(t.Context(), role, path, pass.Variant{}, runtime.Options{})
+		report, err := m.Export(t.Context(), role, path, ExportOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -139,7 +139,7 @@ func TestExportWritesNothingUnproven(t *testing.T) {
 		}
 		good := files(t, filepath.Dir(path))
 		floats(m.State[string(role)+"/dense1/weight"])[0] = float32(math.NaN())
-		if _, err := m.Export(t.Context(), role, path, pass.Variant{}, runtime.Options{}); err == nil || !strings.HasPrefix(err.Error(), "train: "+path+" is not written: verify: ") {
+		if _, err := m.Export(t.Context(), role, path, ExportOptions{}); err == nil || !strings.HasPrefix(err.Error(), "train: "+path+" is not written: verify: ") {
 			t.Errorf("%s: error %v", role, err)
 		}
 		compareFiles(t, good, files(t, filepath.Dir(path)), []string{"model.onnx"})
@@ -168,5 +168,35 @@ func TestExportedModelsSayWhatTheyAre(t *testing.T) {
 		if strings.ContainsAny(value, "/\\") {
 			t.Errorf("%s: %q looks like a path", key, value)
 		}
+	}
+}
+
+// With its weights beside it a network gives the same numbers.
+func TestExportExternalData(t *testing.T) {
+	m := tinyModel(t, tiny())
+	folder := t.TempDir()
+	var sessions []*runtime.Session
+	for name, external := range map[string]bool{"plain.onnx": false, "apart.onnx": true} {
+		path := filepath.Join(folder, name)
+		if _, err := m.Export(t.Context(), arch.Generator, path, ExportOptions{ExternalData: external}); err != nil {
+			t.Fatal(err)
+		}
+		s, err := runtime.Open(t.Context(), path, runtime.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		sessions = append(sessions, s)
+	}
+	if got := names(files(t, folder)); len(got) != 3 {
+		t.Errorf("files %v, want two models and the weights of one", got)
+	}
+	in := map[string]*tensor.Dense{"z": m.Inputs(arch.Generator, 3)[0]}
+	pairs, err := verify.Pairs(t.Context(), sessions[0], sessions[1], in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(pairs) != 1 || pairs[0].Max != 0 {
+		t.Errorf("differences %+v, want one of 0", pairs)
 	}
 }

@@ -111,7 +111,7 @@ func (m *Model) publish(ctx context.Context, run, folder string, report Report, 
 		variant pass.Variant
 	}{{"model.onnx", pass.Variant{}}, {"model_fp16.onnx", pass.Variant{Float16: true}}, {"model_int8.onnx", pass.Variant{Int8: true}}} {
 		path := filepath.Join(folder, "onnx", file.name)
-		r, err := m.Export(ctx, arch.Generator, path, file.variant, o)
+		r, err := m.Export(ctx, arch.Generator, path, ExportOptions{Variant: file.variant, Runtime: o})
 		if errors.Is(err, pass.ErrNoLargeWeights) {
 			continue
 		}

@@ -8,8 +8,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/gantrain/gantrain/export/pass"
-	"github.com/gantrain/gantrain/runtime"
 	"github.com/gantrain/gantrain/train/arch"
 	"github.com/gantrain/gantrain/train/dataset"
 )
@@ -112,7 +110,7 @@ func written(t *testing.T, trainer *Trainer) map[string][]byte {
 		t.Fatal(err)
 	}
 	for _, role := range []arch.Role{arch.Generator, arch.Discriminator} {
-		report, err := m.Export(t.Context(), role, folder+"/"+string(role)+".onnx", pass.Variant{}, runtime.Options{})
+		report, err := m.Export(t.Context(), role, folder+"/"+string(role)+".onnx", ExportOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}

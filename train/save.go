@@ -11,7 +11,6 @@ import (
 
 	"gorgonia.org/tensor"
 
-	"github.com/gantrain/gantrain/export/pass"
 	"github.com/gantrain/gantrain/runtime"
 	"github.com/gantrain/gantrain/train/arch"
 	"github.com/gantrain/gantrain/train/record"
@@ -192,7 +191,7 @@ func (r *Run) export(ctx context.Context) error {
 	r.Exported = nil
 	write := func(name string, m Model, role arch.Role) error {
 		// An interrupted run exports all the same.
-		report, err := m.Export(context.WithoutCancel(ctx), role, r.Path(name), pass.Variant{}, o)
+		report, err := m.Export(context.WithoutCancel(ctx), role, r.Path(name), ExportOptions{Runtime: o})
 		r.Exported = append(r.Exported, Exported{r.Path(name), report.Largest})
 		return err
 	}

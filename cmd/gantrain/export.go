@@ -12,7 +12,6 @@ import (
 	"github.com/gantrain/gantrain/cmd/internal/command"
 	"github.com/gantrain/gantrain/export/pass"
 	"github.com/gantrain/gantrain/internal/nearest"
-	"github.com/gantrain/gantrain/runtime"
 	"github.com/gantrain/gantrain/train"
 	"github.com/gantrain/gantrain/train/arch"
 )
@@ -24,10 +23,9 @@ type exportOptions struct {
 	step     bool
 	gan      string // in place of from
 	batch    int    // of a step; 0 leaves the recipe's
-	variant  pass.Variant
+	options  train.ExportOptions
 	report   string // a page to write
 	force    bool
-	runtime  runtime.Options
 	stdout   io.Writer
 }
 
@@ -54,6 +52,7 @@ func newExport() *cli.Command {
 			&cli.BoolFlag{Name: "uint8-image", Usage: "give pictures as bytes in [0, 255]", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "nhwc", Usage: "with --uint8-image: with the channels last", DisableDefaultText: true},
 			&cli.IntFlag{Name: "opset", Usage: "declare version `N` of the operators", DefaultText: "15"},
+			&cli.BoolFlag{Name: "external-data", Usage: "keep the weights in a file of their own beside the model", DisableDefaultText: true},
 			&cli.StringFlag{Name: "report", Usage: "write a page on how the export came about to `FILE.html`"},
 			&cli.BoolFlag{Name: "force", Usage: "overwrite the file", DisableDefaultText: true},
 			libraryFlag,
@@ -62,7 +61,8 @@ func newExport() *cli.Command {
 			o := exportOptions{
 				from: c.Args().First(), to: c.String("output"), network: arch.Role(c.String("network")),
 				plain: c.Bool("plain"), step: c.Bool("step"), gan: c.String("gan"), batch: c.Int("batch"),
-				force: c.Bool("force"), report: c.String("report"), runtime: libraryOptions(c), stdout: c.App.Writer,
+				force: c.Bool("force"), report: c.String("report"), stdout: c.App.Writer,
+				options: train.ExportOptions{ExternalData: c.Bool("external-data"), Runtime: libraryOptions(c)},
 			}
 			if o.step {
 				return exportStep(c, o)
@@ -75,7 +75,8 @@ func newExport() *cli.Command {
 					return command.Usage(c, "--%s %d: want 1 or more", flag, c.Int(flag))
 				}
 			}
-			o.variant = pass.Variant{
+			variant := &o.options.Variant
+			*variant = pass.Variant{
 				FoldBatchNorm: c.Bool("fold-batchnorm"), Float16: c.Bool("float16"), Int8: c.Bool("int8"),
 				Uint8Image: c.Bool("uint8-image"), NHWC: c.Bool("nhwc"), Opset: c.Int("opset"), Batch: c.Int("batch"),
 			}
@@ -83,9 +84,9 @@ func newExport() *cli.Command {
 				if target != "candle" {
 					return command.Usage(c, "--target %s: want candle%s", target, nearest.Hint(target, []string{"candle"}))
 				}
-				o.variant.Candle = true
+				variant.Candle = true
 			}
-			switch v := o.variant; {
+			switch v := variant; {
 			case v.Float16 && v.Int8:
 				return command.Usage(c, "--float16 and --int8: want one of them")
 			case v.NHWC && !v.Uint8Image:
@@ -143,7 +144,7 @@ func export(ctx context.Context, o exportOptions) error {
 		}
 	}
 	model.Plain = o.plain
-	report, err := model.Export(ctx, o.network, o.to, o.variant, o.runtime)
+	report, err := model.Export(ctx, o.network, o.to, o.options)
 	if err != nil {
 		return err
 	}

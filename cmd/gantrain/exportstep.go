@@ -18,7 +18,7 @@ func exportStep(c *cli.Context, o exportOptions) error {
 	if c.IsSet("network") {
 		return command.Usage(c, "--network: not with --step, which trains both")
 	}
-	for _, flag := range []string{"target", "fold-batchnorm", "float16", "int8", "uint8-image", "nhwc", "opset", "report"} {
+	for _, flag := range []string{"target", "fold-batchnorm", "float16", "int8", "uint8-image", "nhwc", "opset", "external-data", "report"} {
 		if c.IsSet(flag) {
 			return command.Usage(c, "--%s: not with --step", flag)
 		}
@@ -45,7 +45,7 @@ func exportStep(c *cli.Context, o exportOptions) error {
 			return err
 		}
 	}
-	if err := model.ExportStep(c.Context, o.to, o.runtime); err != nil {
+	if err := model.ExportStep(c.Context, o.to, o.options.Runtime); err != nil {
 		return err
 	}
 	if err := model.Save(state); err != nil {

@@ -10,7 +10,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/gantrain/gantrain/export/onnxpb"
-	"github.com/gantrain/gantrain/export/pass"
 	"github.com/gantrain/gantrain/train"
 	"github.com/gantrain/gantrain/train/arch"
 )
@@ -186,7 +185,7 @@ func TestModelKeepsTheWeights(t *testing.T) {
 			t.Fatal(err)
 		}
 		exported := filepath.Join(t.TempDir(), "generator.onnx")
-		if _, err := read.Export(t.Context(), arch.Generator, exported, pass.Variant{}, usual.Runtime); err != nil {
+		if _, err := read.Export(t.Context(), arch.Generator, exported, train.ExportOptions{Runtime: usual.Runtime}); err != nil {
 			t.Fatal(err)
 		}
 		o := usual
