@@ -45,7 +45,7 @@ func newExport() *cli.Command {
 			&cli.BoolFlag{Name: "step", Usage: "export a training step", DisableDefaultText: true},
 			&cli.StringFlag{Name: "gan", Usage: "export the step of the architecture `NAME` with its first weights, instead of a run's"},
 			&cli.IntFlag{Name: "batch", Usage: "export for batches of `N` alone; a step for that many real images", DefaultText: "any; the recipe's"},
-			&cli.StringFlag{Name: "target", Usage: "write for the runtime `NAME`, where none of the usual forms serves it: candle (no ConvTranspose)"},
+			&cli.StringFlag{Name: "target", Usage: "write for the runtime `NAME`, where none of the usual forms serves it: candle (no ConvTranspose, which serves jaxonnxruntime too)"},
 			&cli.BoolFlag{Name: "fold-batchnorm", Usage: "make normalisations part of the layers beside them", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "float16", Usage: "store weights and compute in half precision; inputs and outputs stay float32", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "int8", Usage: "store weights as bytes; the arithmetic stays float32", DisableDefaultText: true},

@@ -133,6 +133,19 @@ def onnx2torch(path):
     return run
 
 
+def jaxonnxruntime(path):
+    import onnx
+    from jaxonnxruntime import call_onnx
+
+    model = onnx.load(path)
+
+    def run(feed):
+        call, weights = call_onnx.call_onnx_model(model, feed)  # for these shapes
+        return call(weights, feed)
+
+    return run
+
+
 def several(outputs):
     """A list, where a runtime returns a single output as it is."""
     return [outputs] if hasattr(outputs, "shape") else list(outputs)
