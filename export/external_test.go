@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -61,7 +63,7 @@ func TestExternal(t *testing.T) {
 	m, p := products(t, 40, 3)
 	in := map[string]*tensor.Dense{"x": pattern(tensor.Float32, -0.5, 2, 40)}
 	want := run(t, load(t, p), in)
-	if err := export.WriteExternal(path, p); err != nil {
+	if _, err := export.WriteExternal(path, p); err != nil {
 		t.Fatal(err)
 	}
 	first := contents(t, folder)
@@ -76,7 +78,7 @@ func TestExternal(t *testing.T) {
 	compare(t, run(t, opened(t, path), in), want, 0)
 
 	// Again: the same bytes. With other weights: these alone are left.
-	if err := export.WriteExternal(path, p); err != nil {
+	if _, err := export.WriteExternal(path, p); err != nil {
 		t.Fatal(err)
 	}
 	for name, data := range contents(t, folder) {
@@ -89,7 +91,7 @@ func TestExternal(t *testing.T) {
 			n.Value().Data().([]float32)[0]++
 		}
 	}
-	if err := export.WriteExternal(path, exported(t, m)); err != nil {
+	if _, err := export.WriteExternal(path, exported(t, m)); err != nil {
 		t.Fatal(err)
 	}
 	if now := contents(t, folder); len(now) != 2 || first[""] != nil {
@@ -98,6 +100,52 @@ func TestExternal(t *testing.T) {
 	compare(t, run(t, opened(t, path), in), onTape(t, m, in), 1e-6)
 }
 
+// TestExternalKeepsOthers: only the weights of the model that is replaced go away.
+func TestExternalKeepsOthers(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "a[b]")
+	check(t, os.Mkdir(folder, 0o755))
+	path := filepath.Join(folder, "g.onnx")
+	_, first := products(t, 40, 1)
+	_, second := products(t, 40, 2)
+	_, err := export.WriteExternal(path, first)
+	check(t, err)
+	renamed := filepath.Join(folder, "first.onnx")
+	check(t, os.Rename(path, renamed))
+	strange := filepath.Join(folder, "g.onnx.12345678.data")
+	check(t, os.WriteFile(strange, []byte("precious"), 0o644))
+	data, err := export.WriteExternal(path, second)
+	check(t, err)
+	if got := contents(t, folder); len(got) != 5 || string(got["g.onnx.12345678.data"]) != "precious" {
+		t.Errorf("files %v, want two models, their weights and a strange file", slices.Sorted(maps.Keys(got)))
+	}
+	opened(t, renamed)
+
+	// In one file again: its own weights go.
+	check(t, export.Write(path, second))
+	got := contents(t, folder)
+	if _, there := got[data]; there || len(got) != 4 {
+		t.Errorf("files %v, want %s gone", slices.Sorted(maps.Keys(got)), data)
+	}
+
+	// Nothing large: nothing beside it.
+	_, small := products(t, 4, 1)
+	if data, err := export.WriteExternal(path, small); err != nil || data != "" || len(contents(t, folder)) != 4 {
+		t.Errorf("weights in %q, error %v, %d files, want no weights and 4 files", data, err, len(contents(t, folder)))
+	}
+}
+
+// TestExternalWholeOrNot: where the model can't be written, its weights don't stay.
+func TestExternalWholeOrNot(t *testing.T) {
+	folder := t.TempDir()
+	path := filepath.Join(folder, "g.onnx")
+	check(t, os.Mkdir(path, 0o755))
+	_, p := products(t, 40, 1)
+	if _, err := export.WriteExternal(path, p); err == nil || len(contents(t, folder)) != 0 {
+		t.Errorf("error %v, files %v, want an error and none", err, contents(t, folder))
+	}
+}
+
+// contents are the files of a folder by name.
 func contents(t *testing.T, folder string) map[string][]byte {
 	t.Helper()
 	entries, err := os.ReadDir(folder)
@@ -106,6 +154,9 @@ func contents(t *testing.T, folder string) map[string][]byte {
 	}
 	out := map[string][]byte{}
 	for _, e := range entries {
+		if e.IsDir() {
+			continue
+		}
 		if out[e.Name()], err = os.ReadFile(filepath.Join(folder, e.Name())); err != nil {
 			t.Fatal(err)
 		}
@@ -119,17 +170,24 @@ func TestExternalDamaged(t *testing.T) {
 	_, p := products(t, 40, 2)
 	for want, damage := range map[string]func(t *testing.T, data string){
 		"no such file or directory": func(t *testing.T, data string) { check(t, os.Remove(data)) },
-		"has 8191 bytes, want 6400 from 8192 on": func(t *testing.T, data string) {
-			check(t, os.Truncate(data, 8191))
+		"it is damaged, or another model's": func(t *testing.T, data string) {
+			b, err := os.ReadFile(data)
+			check(t, err)
+			b[9000]++
+			check(t, os.WriteFile(data, b, 0o644))
 		},
-		"path escapes from parent": func(t *testing.T, data string) {
+		"has 100 bytes, want 6400 from 0 on": func(t *testing.T, data string) {
+			check(t, os.Truncate(data, 100))
+		},
+		"is a link to nothing in the model's folder: copy the file there": func(t *testing.T, data string) {
 			other := filepath.Join(t.TempDir(), "weights")
 			check(t, os.Rename(data, other))
 			check(t, os.Symlink(other, data))
 		},
 	} {
 		path := filepath.Join(t.TempDir(), "model.onnx")
-		check(t, export.WriteExternal(path, p))
+		_, err := export.WriteExternal(path, p)
+		check(t, err)
 		files, err := filepath.Glob(path + ".*.data")
 		if err != nil || len(files) != 1 {
 			t.Fatal(files, err)

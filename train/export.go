@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"os"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
@@ -81,26 +82,37 @@ func (m *Model) Export(ctx context.Context, role arch.Role, path string, o Expor
 		return report, fmt.Errorf("train: %s is not written: %w", path, err)
 	}
 	start := time.Now()
-	written := fmt.Sprintf("%s, %d bytes", filepath.Base(path), len(data))
-	if o.ExternalData {
-		written += ", with the weights in a file beside it"
-		err = writeExternal(path, data)
-	} else {
-		err = export.WriteFile(path, data)
-	}
+	names, err := write(path, data, o.ExternalData)
 	if err != nil {
 		return report, err
 	}
-	report.add("write", start, written)
+	var written []string
+	for _, name := range names {
+		info, err := os.Stat(filepath.Join(filepath.Dir(path), name))
+		if err != nil {
+			return report, fmt.Errorf("train: %w", err)
+		}
+		written = append(written, fmt.Sprintf("%s, %d bytes", name, info.Size()))
+	}
+	report.add("write", start, written...)
 	return report, nil
 }
 
-func writeExternal(path string, data []byte) error {
+// write stores a serialised model, and returns the names of its files.
+func write(path string, data []byte, external bool) ([]string, error) {
+	names := []string{filepath.Base(path)}
+	if !external {
+		return names, export.WriteFile(path, data)
+	}
 	model := new(onnxpb.ModelProto)
 	if err := proto.Unmarshal(data, model); err != nil {
-		return err
+		return nil, err
 	}
-	return export.WriteExternal(path, model)
+	weights, err := export.WriteExternal(path, model)
+	if weights != "" {
+		names = append(names, weights)
+	}
+	return names, err
 }
 
 // verified serialises a network and holds it against its graph.

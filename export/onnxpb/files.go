@@ -1,12 +1,15 @@
 package onnxpb
 
 import (
+	"crypto/sha1" // of which ONNX wants it
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"github.com/gantrain/gantrain/internal/safefile"
 )
@@ -24,6 +27,7 @@ type Files struct {
 type dataFile struct {
 	*os.File
 	size, left int64
+	sum        string // SHA-1 of its content, once it was wanted
 }
 
 // Close closes the files.
@@ -64,6 +68,7 @@ func (f *Files) Check(t *TensorProto) error {
 type place struct {
 	location       string
 	offset, length int64
+	checksum       string // "" where the model does not tell
 }
 
 // find opens the file that has a tensor, and takes its bytes from those that may
@@ -79,6 +84,8 @@ func (f *Files) find(t *TensorProto, size int64) (*dataFile, place, error) {
 			p.offset, err = strconv.ParseInt(e.Value, 10, 64)
 		case "length":
 			p.length, err = strconv.ParseInt(e.Value, 10, 64)
+		case "checksum":
+			p.checksum = e.Value
 		}
 		if err != nil {
 			return nil, p, fmt.Errorf("external data with %s %.40q, want a number", e.Key, e.Value)
@@ -95,7 +102,26 @@ func (f *Files) find(t *TensorProto, size int64) (*dataFile, place, error) {
 		return nil, p, fmt.Errorf("external data %.100q is used twice", p.location)
 	}
 	d.left -= p.length
+	if p.checksum != "" {
+		if err := d.hash(); err != nil {
+			return nil, p, fmt.Errorf("external data %.100q: %w", p.location, safefile.Reason(err))
+		}
+		if !strings.EqualFold(d.sum, p.checksum) {
+			return nil, p, fmt.Errorf("external data %.100q has SHA-1 %s, want %.40q: it is damaged, or another model's", p.location, d.sum, p.checksum)
+		}
+	}
 	return d, p, nil
+}
+
+// hash reads a file whole, once.
+func (d *dataFile) hash() error {
+	if d.sum != "" {
+		return nil
+	}
+	h := sha1.New()
+	_, err := io.Copy(h, io.NewSectionReader(d, 0, d.size))
+	d.sum = hex.EncodeToString(h.Sum(nil))
+	return err
 }
 
 // open opens a file of the model's folder, once.
@@ -120,6 +146,9 @@ func (f *Files) open(location string) (*dataFile, error) {
 	// Looked at before it is opened, since opening a pipe waits for its writer.
 	info, err := f.root.Stat(name)
 	if err != nil {
+		if link, err := f.root.Lstat(name); err == nil && link.Mode()&os.ModeSymlink != 0 {
+			return nil, fmt.Errorf("external data %.100q is a link to nothing in the model's folder: copy the file there", location)
+		}
 		return nil, fmt.Errorf("external data %.100q: %w", location, safefile.Reason(err))
 	}
 	if !info.Mode().IsRegular() {
