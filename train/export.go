@@ -1,7 +1,9 @@
 package train
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -82,7 +84,7 @@ func (m *Model) Export(ctx context.Context, role arch.Role, path string, o Expor
 		return report, fmt.Errorf("train: %s is not written: %w", path, err)
 	}
 	start := time.Now()
-	names, err := write(path, data, o.ExternalData)
+	names, err := writeModel(path, data, o.ExternalData)
 	if err != nil {
 		return report, err
 	}
@@ -98,8 +100,8 @@ func (m *Model) Export(ctx context.Context, role arch.Role, path string, o Expor
 	return report, nil
 }
 
-// write stores a serialised model, and returns the names of its files.
-func write(path string, data []byte, external bool) ([]string, error) {
+// writeModel stores a serialised model, and returns the names of its files.
+func writeModel(path string, data []byte, external bool) ([]string, error) {
 	names := []string{filepath.Base(path)}
 	if !external {
 		return names, export.WriteFile(path, data)
@@ -159,21 +161,31 @@ func (m *Model) verified(ctx context.Context, role arch.Role, o runtime.Options,
 
 // varied rewrites a serialised network and holds it against what it was.
 func (m *Model) varied(ctx context.Context, role arch.Role, plain []byte, v pass.Variant, o runtime.Options, report *ExportReport) ([]byte, error) {
+	if exact := v.Exact(); v != exact && exact != (pass.Variant{}) {
+		// What moves numbers is held tightly before they are rounded as well.
+		if _, err := m.varied(ctx, role, plain, exact, o, report); err != nil {
+			return nil, err
+		}
+	}
 	start := time.Now()
-	model := new(onnxpb.ModelProto)
-	if err := proto.Unmarshal(plain, model); err != nil {
+	model, was := new(onnxpb.ModelProto), new(onnxpb.ModelProto)
+	if err := errors.Join(proto.Unmarshal(plain, model), proto.Unmarshal(plain, was)); err != nil {
 		return nil, err
 	}
-	most, mean := v.Allowed(model)
 	if err := v.Apply(model); err != nil {
 		return nil, err
 	}
+	most, mean := v.Allowed(was, model)
 	if err := verify.Check(model); err != nil {
 		return nil, err
 	}
 	data, err := export.Marshal(model)
 	if err != nil {
 		return nil, err
+	}
+	if bytes.Equal(data, plain) {
+		report.add("rewrite", start, fmt.Sprintf("%v: nothing to change", v))
+		return data, nil
 	}
 	report.add("rewrite", start, fmt.Sprintf("%v: %d nodes, %.2f of the bytes", v, len(model.Graph.Node), float64(len(data))/float64(len(plain))))
 

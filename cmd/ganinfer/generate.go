@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 
 	"github.com/urfave/cli/v2"
 
@@ -104,24 +103,13 @@ func generateOptionsOf(c *cli.Context) (*generateOptions, error) {
 		if f.path == "" {
 			continue
 		}
-		path := resolved(f.path)
+		path := command.Resolved(f.path)
 		if other := seen[path]; other != "" {
 			return nil, command.Usage(c, "%s and %s are the same file, %s", other, f.flag, f.path)
 		}
 		seen[path] = f.flag
 	}
 	return o, nil
-}
-
-// resolved returns one name for all names of a file.
-func resolved(path string) string {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real
-	}
-	if abs, err := filepath.Abs(path); err == nil {
-		path = abs
-	}
-	return path
 }
 
 // generate makes the pictures. What the outputs and the noise make impossible

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"text/tabwriter"
 
@@ -51,7 +53,7 @@ func newExport() *cli.Command {
 			&cli.BoolFlag{Name: "int8", Usage: "store weights as bytes; the arithmetic stays float32", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "uint8-image", Usage: "give pictures as bytes in [0, 255]", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "nhwc", Usage: "with --uint8-image: with the channels last", DisableDefaultText: true},
-			&cli.IntFlag{Name: "opset", Usage: "declare version `N` of the operators", DefaultText: "15"},
+			&cli.IntFlag{Name: "opset", Usage: "declare version `N` of the operators", DefaultText: fmt.Sprintf("15, of %d to %d", pass.MinOpset, pass.MaxOpset)},
 			&cli.BoolFlag{Name: "external-data", Usage: "keep the weights in a file of their own beside the model", DisableDefaultText: true},
 			&cli.StringFlag{Name: "report", Usage: "write a page on how the export came about to `FILE.html`"},
 			&cli.BoolFlag{Name: "force", Usage: "overwrite the file", DisableDefaultText: true},
@@ -70,10 +72,15 @@ func newExport() *cli.Command {
 			if c.IsSet("gan") {
 				return command.Usage(c, "--gan: only with --step")
 			}
-			for _, flag := range []string{"batch", "opset"} {
-				if c.IsSet(flag) && c.Int(flag) < 1 {
-					return command.Usage(c, "--%s %d: want 1 or more", flag, c.Int(flag))
-				}
+			if c.NArg() != 1 {
+				return command.Usage(c, "want one run folder or checkpoint, got %d arguments", c.NArg())
+			}
+			if o.network != arch.Generator && o.network != arch.Discriminator {
+				return command.Usage(c, "--network %s: want generator or discriminator%s", o.network,
+					nearest.Hint(string(o.network), []string{string(arch.Generator), string(arch.Discriminator)}))
+			}
+			if _, err := batchOf(c); err != nil {
+				return err
 			}
 			variant := &o.options.Variant
 			*variant = pass.Variant{
@@ -82,24 +89,18 @@ func newExport() *cli.Command {
 			}
 			if target := c.String("target"); c.IsSet("target") {
 				if target != "candle" {
-					return command.Usage(c, "--target %s: want candle%s", target, nearest.Hint(target, []string{"candle"}))
+					return command.Usage(c, "--target %s: want candle", target)
 				}
 				variant.Candle = true
 			}
-			switch v := variant; {
-			case v.Float16 && v.Int8:
-				return command.Usage(c, "--float16 and --int8: want one of them")
-			case v.NHWC && !v.Uint8Image:
-				return command.Usage(c, "--nhwc: only with --uint8-image")
-			case v.Uint8Image && o.network != arch.Generator:
+			if c.IsSet("opset") && variant.Opset == 0 {
+				return command.Usage(c, "opset 0: want %d to %d", pass.MinOpset, pass.MaxOpset)
+			}
+			if err := variant.Check(); err != nil {
+				return command.Usage(c, "%v", err)
+			}
+			if variant.Uint8Image && o.network != arch.Generator {
 				return command.Usage(c, "--uint8-image: only for the generator")
-			}
-			if c.NArg() != 1 {
-				return command.Usage(c, "want one run folder or checkpoint, got %d arguments", c.NArg())
-			}
-			if o.network != arch.Generator && o.network != arch.Discriminator {
-				return command.Usage(c, "--network %s: want generator or discriminator%s", o.network,
-					nearest.Hint(string(o.network), []string{string(arch.Generator), string(arch.Discriminator)}))
 			}
 			if o.plain && o.network != arch.Generator {
 				return command.Usage(c, "--plain: only for the generator")
@@ -110,6 +111,9 @@ func newExport() *cli.Command {
 					o.to = "generator-plain.onnx"
 				}
 			}
+			if o.report != "" && command.Resolved(o.report) == command.Resolved(o.to) {
+				return command.Usage(c, "--report and --output are the same file, %s", o.report)
+			}
 			return export(c.Context, o)
 		},
 	}
@@ -118,10 +122,12 @@ func newExport() *cli.Command {
 // loadModel reads a checkpoint, or the newest one of a run.
 func loadModel(path string) (*train.Model, error) {
 	info, err := os.Stat(path)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%s: no such run folder or checkpoint", path)
+	case err != nil:
 		return nil, err
-	}
-	if info.IsDir() {
+	case info.IsDir():
 		return train.LatestModel(path)
 	}
 	return train.LoadModel(path)

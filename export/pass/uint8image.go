@@ -19,26 +19,29 @@ const (
 // largest, rounded to the nearest; with nhwc it is [batch, height, width,
 // channels], as picture libraries have it. The metadata then says 0 and 255.
 func Uint8Image(m *onnxpb.ModelProto, nhwc bool) error {
-	var range_ [2]float64
-	for i, key := range []string{metadataMin, metadataMax} {
-		at := slices.IndexFunc(m.MetadataProps, func(p *onnxpb.StringStringEntryProto) bool { return p.Key == key })
-		if at < 0 {
-			return fmt.Errorf("uint8 image: the model's metadata has no %s", key)
-		}
-		v, err := strconv.ParseFloat(m.MetadataProps[at].Value, 64)
-		if err != nil {
-			return fmt.Errorf("uint8 image: metadata %s is %.40q, want a number", key, m.MetadataProps[at].Value)
-		}
-		range_[i] = v
-		m.MetadataProps[at].Value = []string{"0", "255"}[i]
-	}
 	at := slices.IndexFunc(m.Graph.Output, func(v *onnxpb.ValueInfoProto) bool { return v.Name == "image" })
 	if at < 0 || len(m.Graph.Output[at].Type.GetTensorType().GetShape().GetDim()) != 4 {
 		return fmt.Errorf(`uint8 image: the model has no output "image" of four axes`)
 	}
+	range_, err := pictureRange(m)
+	if err != nil {
+		return fmt.Errorf("uint8 image: %w", err)
+	}
 	e := newEditor(m.Graph)
+	producer := e.producers["image"]
+	if producer == nil {
+		return fmt.Errorf(`uint8 image: no node computes the output "image"`)
+	}
+	for _, p := range m.MetadataProps {
+		switch p.Key {
+		case metadataMin:
+			p.Value = "0"
+		case metadataMax:
+			p.Value = "255"
+		}
+	}
 	x := e.values.claim("image/float")
-	e.producers["image"].Output[0] = x
+	producer.Output[0] = x
 	for _, n := range m.Graph.Node {
 		for i, name := range n.Input {
 			if name == "image" {
@@ -70,4 +73,18 @@ func Uint8Image(m *onnxpb.ModelProto, nhwc bool) error {
 		array.Shape.Dim = []*onnxpb.TensorShapeProto_Dimension{d[0], d[2], d[3], d[1]}
 	}
 	return nil
+}
+
+// pictureRange is the least and the largest value of a picture, by the metadata.
+func pictureRange(m *onnxpb.ModelProto) (r [2]float64, err error) {
+	for i, key := range []string{metadataMin, metadataMax} {
+		at := slices.IndexFunc(m.MetadataProps, func(p *onnxpb.StringStringEntryProto) bool { return p.Key == key })
+		if at < 0 {
+			return r, fmt.Errorf("the model's metadata has no %s", key)
+		}
+		if r[i], err = strconv.ParseFloat(m.MetadataProps[at].Value, 64); err != nil {
+			return r, fmt.Errorf("metadata %s is %.40q, want a number", key, m.MetadataProps[at].Value)
+		}
+	}
+	return r, nil
 }

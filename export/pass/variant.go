@@ -1,10 +1,12 @@
 package pass
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/gantrain/gantrain/export/onnxpb"
@@ -23,6 +25,12 @@ type Variant struct {
 	Batch         int  // the one size of a batch; 0 is any
 }
 
+const (
+	maxBatch = 1 << 16 // past which no one batch is worth memory for its inputs
+	// MinOpset and MaxOpset bound the versions of the operators that a model can have.
+	MinOpset, MaxOpset = 11, 22
+)
+
 // Check refuses what can't be had together.
 func (v Variant) Check() error {
 	switch {
@@ -30,8 +38,10 @@ func (v Variant) Check() error {
 		return errors.New("float16 and int8 are two ways to store weights: want one of them")
 	case v.NHWC && !v.Uint8Image:
 		return errors.New("channels last are for a picture of bytes: want uint8 images as well")
-	case v.Batch < 0:
-		return fmt.Errorf("a batch of %d: want 1 or more", v.Batch)
+	case v.Batch < 0 || v.Batch > maxBatch:
+		return fmt.Errorf("batch %d: want 1 to %d", v.Batch, maxBatch)
+	case v.Opset != 0 && (v.Opset < MinOpset || v.Opset > MaxOpset):
+		return fmt.Errorf("opset %d: want %d to %d", v.Opset, MinOpset, MaxOpset)
 	}
 	return nil
 }
@@ -85,7 +95,9 @@ func (v Variant) Apply(m *onnxpb.ModelProto) error {
 		}
 	}
 	if v.Batch > 0 {
-		FixBatch(m, v.Batch)
+		if err := FixBatch(m, v.Batch); err != nil {
+			return err
+		}
 	}
 	if v.Opset > 0 {
 		return Opset(m, v.Opset)
@@ -93,26 +105,35 @@ func (v Variant) Apply(m *onnxpb.ModelProto) error {
 	return nil
 }
 
+// Exact is the variant without what rounds weights: it departs by the order of
+// sums alone.
+func (v Variant) Exact() Variant {
+	v.Float16, v.Int8 = false, false
+	return v
+}
+
 // Allowed is how far the outputs of the variant may lie from those of the plain
-// model, relative to the larger of 1 and the largest: at most, and on average.
+// model that became it, relative to the larger of 1 and the largest: at most, and on average.
 //
 // Half precision rounds what each node gives to 11 bits. A weight as a byte is off
 // by half a step at most, of which there are 127 to the largest: how that adds up
 // depends on the inputs, so it is the average that is held. A level of a picture
 // is rounded by half. All else is float32 in another order.
-func (v Variant) Allowed(plain *onnxpb.ModelProto) (most, mean float64) {
+func (v Variant) Allowed(plain, varied *onnxpb.ModelProto) (most, mean float64) {
 	most = 1e-5
 	if v.Float16 {
 		most += float64(len(plain.Graph.Node)) / (1 << 11)
 	}
 	if v.Uint8Image {
-		most += 1.0 / 255 // half of a 255th of a range from -1 to 1
+		if r, err := pictureRange(plain); err == nil {
+			most += (r[1] - r[0]) / 255 / 2
+		}
 	}
 	mean = most
 	if v.Int8 {
 		layers := 0
-		for _, n := range plain.Graph.Node {
-			if _, ok := outputAxis(n); ok {
+		for _, n := range varied.Graph.Node {
+			if n.OpType == "DequantizeLinear" {
 				layers++
 			}
 		}
@@ -122,16 +143,30 @@ func (v Variant) Allowed(plain *onnxpb.ModelProto) (most, mean float64) {
 	return most, mean
 }
 
-// FixBatch gives every axis of an open size, of which a model has one, the batch,
-// that size.
-func FixBatch(m *onnxpb.ModelProto, n int) {
+// FixBatch gives the axes "batch", or whatever a model calls its only open size,
+// that size, and those named "batch*4" four times as much.
+func FixBatch(m *onnxpb.ModelProto, n int) error {
+	open := ""
 	for _, v := range slices.Concat(m.Graph.Input, m.Graph.Output, m.Graph.ValueInfo) {
 		for _, d := range v.Type.GetTensorType().GetShape().GetDim() {
-			if d.GetDimParam() != "" {
-				d.Value = &onnxpb.TensorShapeProto_Dimension_DimValue{DimValue: int64(n)}
+			if d.GetDimParam() == "" {
+				continue
 			}
+			name, times, ok := strings.Cut(d.GetDimParam(), "*")
+			per := 1
+			if ok {
+				var err error
+				if per, err = strconv.Atoi(times); err != nil || per < 1 {
+					return fmt.Errorf("batch %d: an axis %q, want a whole number behind the *", n, d.GetDimParam())
+				}
+			}
+			if open = cmp.Or(open, name); name != open {
+				return fmt.Errorf("batch %d: axes %q and %q are open, want one", n, open, name)
+			}
+			d.Value = &onnxpb.TensorShapeProto_Dimension_DimValue{DimValue: int64(n * per)}
 		}
 	}
+	return nil
 }
 
 // operators are the versions of the opset through which an operator, as it is
@@ -153,7 +188,7 @@ var irVersions = map[int]int64{
 //
 // Source: https://github.com/onnx/onnx/blob/main/docs/Changelog.md
 func Opset(m *onnxpb.ModelProto, version int) error {
-	lowest, highest := 11, 22
+	lowest, highest := MinOpset, MaxOpset
 	var by string
 	for _, n := range m.Graph.Node {
 		span, ok := operators[n.OpType]

@@ -181,7 +181,7 @@ func TestFloat16(t *testing.T) {
 		t.Fatal(err)
 	}
 	in := drawn(5, 4)
-	most, _ := pass.Variant{Float16: true}.Allowed(plain)
+	most, _ := pass.Variant{Float16: true}.Allowed(plain, m)
 	d := apart(t, run(t, m, in)["y"], run(t, plain, in)["y"])
 	if d > most || d == 0 {
 		t.Errorf("departs by %g, want something below %g", d, most)
@@ -261,7 +261,7 @@ func TestInt8(t *testing.T) {
 			t.Fatal(err)
 		}
 		in := drawn(c.shape...)
-		_, mean := pass.Variant{Int8: true}.Allowed(plain)
+		_, mean := pass.Variant{Int8: true}.Allowed(plain, m)
 		// The largest of some hundred departures, of which mean is the allowed average.
 		if d := apart(t, run(t, m, in)["y"], run(t, plain, in)["y"]); d > 4*mean || d == 0 {
 			t.Errorf("%s: departs by %g, where %g is the mean allowed", c.name, d, mean)
@@ -428,14 +428,39 @@ func TestOpset(t *testing.T) {
 		}
 	}
 	for v, want := range map[pass.Variant]string{
-		{Opset: 10}:                 "opset 10: this model can have 11 to 22",
-		{Opset: 23}:                 "opset 23: this model can have 11 to 22",
+		{Opset: 10}:                 "opset 10: want 11 to 22",
+		{Opset: 23}:                 "opset 23: want 11 to 22",
+		{Batch: 1 << 17}:            "batch 131072: want 1 to 65536",
 		{Int8: true, Opset: 12}:     "opset 12: this model can have 13 to 22, for its DequantizeLinear",
 		{Int8: true, Float16: true}: "float16 and int8 are two ways to store weights: want one of them",
 		{NHWC: true}:                "channels last are for a picture of bytes: want uint8 images as well",
 	} {
 		if err := v.Apply(clone(plain)); err == nil || err.Error() != want {
 			t.Errorf("%v: error %v, want %s", v, err, want)
+		}
+	}
+}
+
+func TestFixBatch(t *testing.T) {
+	axes := func(params ...string) *onnxpb.ModelProto {
+		v := vector("x")
+		v.Type.GetTensorType().Shape.Dim = nil
+		for _, p := range params {
+			v.Type.GetTensorType().Shape.Dim = append(v.Type.GetTensorType().Shape.Dim,
+				&onnxpb.TensorShapeProto_Dimension{Value: &onnxpb.TensorShapeProto_Dimension_DimParam{DimParam: p}})
+		}
+		return &onnxpb.ModelProto{Graph: &onnxpb.GraphProto{Input: []*onnxpb.ValueInfoProto{v}}}
+	}
+	m := axes("n", "n*4")
+	if err := pass.FixBatch(m, 3); err != nil || typeOf(m.Graph.Input[0]) != "[3 12]" {
+		t.Errorf("axes %s, error %v, want [3 12]", typeOf(m.Graph.Input[0]), err)
+	}
+	for want, m := range map[string]*onnxpb.ModelProto{
+		`batch 3: axes "n" and "m" are open, want one`:             axes("n", "m"),
+		`batch 3: an axis "n*x", want a whole number behind the *`: axes("n*x"),
+	} {
+		if err := pass.FixBatch(m, 3); err == nil || err.Error() != want {
+			t.Errorf("error %v, want %s", err, want)
 		}
 	}
 }

@@ -75,3 +75,14 @@ func NewFolder(path string, force bool) (created bool, err error) {
 	}
 	return false, nil
 }
+
+// Resolved returns one name for all names of a file.
+func Resolved(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	if abs, err := filepath.Abs(path); err == nil {
+		path = abs
+	}
+	return path
+}
