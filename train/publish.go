@@ -67,6 +67,7 @@ type published struct {
 //
 // Each model is verified like any export.
 func Publish(ctx context.Context, run, folder string, o runtime.Options) error {
+	folder = filepath.Clean(folder)
 	if _, err := os.Lstat(folder); !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("train: %s exists: want a new folder", folder)
 	}

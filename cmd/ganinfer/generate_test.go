@@ -6,11 +6,13 @@ import (
 	"os"
 	"path/filepath"
 	goruntime "runtime"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/sbinet/npyio/npy"
+	"gorgonia.org/tensor"
 
 	"github.com/gantrain/gantrain/cmd/internal/command"
 	"github.com/gantrain/gantrain/runtime/latent"
@@ -122,6 +124,26 @@ func TestLanes(t *testing.T) {
 	} {
 		if lanes := lanesOf(c.count, c.batch); lanes != c.lanes {
 			t.Errorf("%d pictures, batch %d: %d lanes on 8 cores, want %d", c.count, c.batch, lanes, c.lanes)
+		}
+	}
+}
+
+// Pictures of bytes become numbers with the channels first.
+func TestPicturesOfBytes(t *testing.T) {
+	g := &generator{output: "image"}
+	want := []float32{0, 3, 6, 9, 1, 4, 7, 10, 2, 5, 8, 11, 12, 15, 18, 21, 13, 16, 19, 22, 14, 17, 20, 23}
+	last := make([]uint8, 24)
+	first := make([]uint8, 24)
+	for i := range last {
+		last[i], first[i] = uint8(i), uint8(want[i])
+	}
+	for _, x := range []*tensor.Dense{
+		tensor.New(tensor.WithShape(2, 2, 2, 3), tensor.WithBacking(last)),
+		tensor.New(tensor.WithShape(2, 3, 2, 2), tensor.WithBacking(first)),
+	} {
+		got, shape, err := g.numbers(map[string]*tensor.Dense{"image": x})
+		if err != nil || !shape.Eq(tensor.Shape{2, 3, 2, 2}) || !slices.Equal(got, want) {
+			t.Errorf("of %v: %v with shape %v, error %v, want %v", x.Shape(), got, shape, err, want)
 		}
 	}
 }

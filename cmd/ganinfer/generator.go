@@ -131,7 +131,7 @@ func exampleOutput(path string, s session) (runtime.Port, error) {
 		if p.Name == "points" && len(p.Shape) == 2 && p.Shape[1] == 2 && p.Dtype == tensor.Float32 {
 			return p, nil
 		}
-		if len(p.Shape) != 4 || p.Dtype != tensor.Float32 {
+		if len(p.Shape) != 4 || p.Dtype != tensor.Float32 && p.Dtype != tensor.Uint8 {
 			continue
 		}
 		if p.Name == "image" {
@@ -140,7 +140,7 @@ func exampleOutput(path string, s session) (runtime.Port, error) {
 		found = append(found, p)
 	}
 	if len(found) != 1 {
-		return runtime.Port{}, fmt.Errorf("%s: outputs %s, want float32 pictures [batch, channels, height, width] in one of them", path, names(s.Outputs()))
+		return runtime.Port{}, fmt.Errorf("%s: outputs %s, want pictures [batch, channels, height, width] of float32, or of uint8, in one of them", path, names(s.Outputs()))
 	}
 	return found[0], nil
 }
@@ -236,7 +236,7 @@ func (g *generator) run(ctx context.Context, z []float32, first int) (images, er
 	if err != nil {
 		return images{}, err
 	}
-	data, shape, err := floats(g.path, g.output, outputs)
+	data, shape, err := g.numbers(outputs)
 	if err != nil {
 		return images{}, err
 	}
@@ -250,4 +250,26 @@ func (g *generator) run(ctx context.Context, z []float32, first int) (images, er
 		return images{}, fmt.Errorf("%s: output %s has shape %v for a batch of %d", g.path, g.output, shape, g.batch)
 	}
 	return images{data, shape[1], shape[2], shape[3]}, nil
+}
+
+// numbers are what the model made: [n, 2], or [n, C, H, W] also where it gives
+// bytes with the channels last.
+func (g *generator) numbers(outputs map[string]*tensor.Dense) ([]float32, tensor.Shape, error) {
+	t := outputs[g.output]
+	if t == nil || t.Dtype() != tensor.Uint8 || t.Dims() != 4 {
+		return floats(g.path, g.output, outputs)
+	}
+	levels, shape := t.Data().([]uint8), t.Shape().Clone()
+	channels := 1 // that lie side by side
+	colours := func(n int) bool { return n == 1 || n == 3 }
+	if colours(shape[3]) && !colours(shape[1]) {
+		channels = shape[3]
+		shape = tensor.Shape{shape[0], shape[3], shape[1], shape[2]}
+	}
+	out := make([]float32, len(levels))
+	size, pixels := len(levels)/shape[0], shape[2]*shape[3]
+	for i, v := range levels {
+		out[i/size*size+i%channels*pixels+i%size/channels] = float32(v)
+	}
+	return out, shape, nil
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,6 +39,13 @@ func writeReport(w io.Writer, path string, size int64, model *onnxpb.ModelProto)
 	for _, out := range model.Graph.Output {
 		fmt.Fprintf(t, "output\t%s\n", port(out))
 	}
+	for _, name := range dataFiles(model) {
+		where := "not there"
+		if info, err := os.Stat(filepath.Join(filepath.Dir(path), name)); err == nil {
+			where = fmt.Sprintf("%d bytes", info.Size())
+		}
+		fmt.Fprintf(t, "weights\t%s, %s\n", printable(name), where)
+	}
 	for _, p := range slices.SortedFunc(slices.Values(model.MetadataProps), func(a, b *onnxpb.StringStringEntryProto) int {
 		return strings.Compare(a.Key, b.Key)
 	}) {
@@ -49,6 +58,18 @@ func writeReport(w io.Writer, path string, size int64, model *onnxpb.ModelProto)
 	fmt.Fprintln(b)
 	writeLayers(b, model.Graph, weights)
 	return b.Flush()
+}
+
+// dataFiles are the files of the model's folder that have weights of it.
+func dataFiles(model *onnxpb.ModelProto) (names []string) {
+	for _, t := range model.GetGraph().GetInitializer() {
+		for _, e := range t.ExternalData {
+			if e.Key == "location" && filepath.IsLocal(e.Value) && !slices.Contains(names, e.Value) {
+				names = append(names, e.Value)
+			}
+		}
+	}
+	return names
 }
 
 // writeLayers writes the table of nodes. Its parameters are the numbers in a

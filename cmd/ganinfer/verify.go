@@ -68,7 +68,13 @@ func compareModels(ctx context.Context, o verifyOptions) error {
 		return err
 	}
 	defer b.Close()
-	in, err := verify.Inputs(a, o.batch, o.seed)
+	batch := o.batch
+	for _, p := range b.Inputs() { // a's own size wins
+		if len(p.Shape) > 0 && p.Shape[0] > 0 {
+			batch = int(min(p.Shape[0], maxBatch))
+		}
+	}
+	in, err := verify.Inputs(a, batch, o.seed)
 	if err != nil {
 		return fmt.Errorf("%s: %w", o.a, err)
 	}

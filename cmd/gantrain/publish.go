@@ -25,7 +25,7 @@ func newPublish() *cli.Command {
 			if err := train.Publish(c.Context, run, folder, libraryOptions(c)); err != nil {
 				return err
 			}
-			fmt.Fprintf(c.App.Writer, "%s: a model card, samples, weights, three models and a repository for Triton\n", folder)
+			fmt.Fprintf(c.App.Writer, "%s: a model card, samples, weights, models and a repository for Triton\n", folder)
 			return nil
 		},
 	}
