@@ -74,13 +74,14 @@ func WriteExternal(path string, model *onnxpb.ModelProto) (data string, err erro
 	if err := safefile.Write(file, weights.write); err != nil {
 		return "", fmt.Errorf("export: %w", err)
 	}
-	if err := replace(path, outer, data); err != nil {
+	old := dataFiles(path)
+	if err := store(path, outer); err != nil {
 		if isNew {
 			os.Remove(file)
 		}
 		return "", err
 	}
-	return data, nil
+	return data, removeData(path, old, data)
 }
 
 // places are the tensors that go into a data file, one after the other.
@@ -165,6 +166,21 @@ func dataFiles(path string) []string {
 		}
 	}
 	return names
+}
+
+// removeData removes data files of the model that lay at path before, but for one
+// that is needed.
+func removeData(path string, old []string, needed string) error {
+	for _, name := range old {
+		file := filepath.Join(filepath.Dir(path), name)
+		if info, err := os.Lstat(file); name == needed || err != nil || !info.Mode().IsRegular() {
+			continue
+		}
+		if err := os.Remove(file); err != nil {
+			return fmt.Errorf("export: %s is written, but its old weights %s can't be removed: %w", path, file, safefile.Reason(err))
+		}
+	}
+	return nil
 }
 
 // shallow is a message of its own with the same contents: weights are not copied.
