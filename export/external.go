@@ -156,16 +156,8 @@ func dataFiles(path string) []string {
 	if err != nil || proto.Unmarshal(data, model) != nil {
 		return nil
 	}
-	var names []string
 	ours := regexp.MustCompile(`^` + regexp.QuoteMeta(filepath.Base(path)) + `\.[0-9a-f]{8}\.data$`)
-	for _, t := range model.GetGraph().GetInitializer() {
-		for _, e := range t.ExternalData {
-			if e.Key == "location" && ours.MatchString(e.Value) && !slices.Contains(names, e.Value) {
-				names = append(names, e.Value)
-			}
-		}
-	}
-	return names
+	return slices.DeleteFunc(onnxpb.DataFiles(model), func(name string) bool { return !ours.MatchString(name) })
 }
 
 // removeData removes data files of the model that lay at path before, but for one

@@ -13,6 +13,7 @@ import (
 	"github.com/gantrain/gantrain/runtime"
 	"github.com/gantrain/gantrain/runtime/latent"
 	"github.com/gantrain/gantrain/runtime/modelinfo"
+	"github.com/gantrain/gantrain/runtime/picture"
 )
 
 const (
@@ -260,16 +261,14 @@ func (g *generator) numbers(outputs map[string]*tensor.Dense) ([]float32, tensor
 		return floats(g.path, g.output, outputs)
 	}
 	levels, shape := t.Data().([]uint8), t.Shape().Clone()
-	channels := 1 // that lie side by side
 	colours := func(n int) bool { return n == 1 || n == 3 }
 	if colours(shape[3]) && !colours(shape[1]) {
-		channels = shape[3]
+		levels = picture.ChannelsFirst(levels, shape)
 		shape = tensor.Shape{shape[0], shape[3], shape[1], shape[2]}
 	}
 	out := make([]float32, len(levels))
-	size, pixels := len(levels)/shape[0], shape[2]*shape[3]
 	for i, v := range levels {
-		out[i/size*size+i%channels*pixels+i%size/channels] = float32(v)
+		out[i] = float32(v)
 	}
 	return out, shape, nil
 }

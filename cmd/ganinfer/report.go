@@ -39,7 +39,10 @@ func writeReport(w io.Writer, path string, size int64, model *onnxpb.ModelProto)
 	for _, out := range model.Graph.Output {
 		fmt.Fprintf(t, "output\t%s\n", port(out))
 	}
-	for _, name := range dataFiles(model) {
+	for _, name := range onnxpb.DataFiles(model) {
+		if !filepath.IsLocal(name) { // which no runtime follows
+			continue
+		}
 		where := "not there"
 		if info, err := os.Stat(filepath.Join(filepath.Dir(path), name)); err == nil {
 			where = fmt.Sprintf("%d bytes", info.Size())
@@ -58,18 +61,6 @@ func writeReport(w io.Writer, path string, size int64, model *onnxpb.ModelProto)
 	fmt.Fprintln(b)
 	writeLayers(b, model.Graph, weights)
 	return b.Flush()
-}
-
-// dataFiles are the files of the model's folder that have weights of it.
-func dataFiles(model *onnxpb.ModelProto) (names []string) {
-	for _, t := range model.GetGraph().GetInitializer() {
-		for _, e := range t.ExternalData {
-			if e.Key == "location" && filepath.IsLocal(e.Value) && !slices.Contains(names, e.Value) {
-				names = append(names, e.Value)
-			}
-		}
-	}
-	return names
 }
 
 // writeLayers writes the table of nodes. Its parameters are the numbers in a

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -28,6 +29,18 @@ type dataFile struct {
 	*os.File
 	size, left int64
 	sum        string // SHA-1 of its content, once it was wanted
+}
+
+// DataFiles are the files that a model names for its weights, each once.
+func DataFiles(model *ModelProto) (locations []string) {
+	for _, t := range model.GetGraph().GetInitializer() {
+		for _, e := range t.ExternalData {
+			if e.Key == "location" && !slices.Contains(locations, e.Value) {
+				locations = append(locations, e.Value)
+			}
+		}
+	}
+	return locations
 }
 
 // Close closes the files.

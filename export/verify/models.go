@@ -13,6 +13,7 @@ import (
 	"github.com/gantrain/gantrain/runtime"
 	"github.com/gantrain/gantrain/runtime/latent"
 	"github.com/gantrain/gantrain/runtime/modelinfo"
+	"github.com/gantrain/gantrain/runtime/picture"
 )
 
 // maxNumbers is how many numbers an input may have: a model can claim any size.
@@ -147,9 +148,9 @@ func compareOutputs(a, b *tensor.Dense, lo, hi [2]float64) (Pair, error) {
 	switch s, t := a.Shape(), b.Shape(); {
 	case slices.Equal(s, t):
 	case len(s) == 4 && slices.Equal(s, tensor.Shape{t[0], t[2], t[3], t[1]}):
-		x = channelsFirst(x, s)
+		x = picture.ChannelsFirst(x, s)
 	case len(s) == 4 && slices.Equal(t, tensor.Shape{s[0], s[2], s[3], s[1]}):
-		y = channelsFirst(y, t)
+		y = picture.ChannelsFirst(y, t)
 	default:
 		return p, fmt.Errorf("has shape %v, want %v", s, t)
 	}
@@ -199,18 +200,4 @@ func numbers(v *tensor.Dense) ([]float64, error) {
 		return nil, fmt.Errorf("holds %v: want numbers", v.Dtype())
 	}
 	return out, nil
-}
-
-// channelsFirst moves the last axis of [n, h, w, c] after the first.
-func channelsFirst(v []float64, s tensor.Shape) []float64 {
-	n, pixels, channels := s[0], s[1]*s[2], s[3]
-	out := make([]float64, len(v))
-	for i := range n {
-		for p := range pixels {
-			for c := range channels {
-				out[(i*channels+c)*pixels+p] = v[(i*pixels+p)*channels+c]
-			}
-		}
-	}
-	return out
 }

@@ -100,3 +100,17 @@ func check(c, h, w int, lo, hi float64) error {
 	}
 	return nil
 }
+
+// ChannelsFirst moves the last axis of pictures [n, H, W, C] after the first.
+func ChannelsFirst[T any](v []T, shape []int) []T {
+	n, pixels, channels := shape[0], shape[1]*shape[2], shape[3]
+	out := make([]T, len(v))
+	for i := range n {
+		for p := range pixels {
+			for c := range channels {
+				out[(i*channels+c)*pixels+p] = v[(i*pixels+p)*channels+c]
+			}
+		}
+	}
+	return out
+}
