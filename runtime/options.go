@@ -51,7 +51,7 @@ type Options struct {
 	// library: once it is loaded, "" means that one, and any other is an error.
 	Library string
 	// Threads is how many threads share the work of one operator. 0 means one
-	// for each physical core.
+	// for each physical core that the program may use.
 	Threads int
 	// Waiting is what those threads do while there is no work for them.
 	Waiting Waiting

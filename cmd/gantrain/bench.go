@@ -31,7 +31,7 @@ func newBench() *cli.Command {
 			&cli.IntFlag{Name: "batch", Usage: "show `N` real images in a step", DefaultText: "the recipe's"},
 			&cli.StringFlag{Name: "engine", Value: string(train.ORT), Usage: "train on `ENGINE`: ort (ONNX Runtime) or tape (Gorgonia's machine, the reference)"},
 			providerFlag("cpu"),
-			&cli.IntFlag{Name: "threads", Usage: "share an operator's work among `N` threads of ONNX Runtime", DefaultText: "one for each physical core"},
+			&cli.IntFlag{Name: "threads", Usage: "share an operator's work among `N` threads of ONNX Runtime", DefaultText: "one for each physical core that it may use"},
 			&cli.Float64Flag{Name: "seconds", Value: 10, Usage: "time steps for `S` seconds, three steps at least"},
 			&cli.BoolFlag{Name: "json", Usage: "print one line of JSON", DisableDefaultText: true},
 			libraryFlag,

@@ -1,6 +1,7 @@
 package ort
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,7 +18,7 @@ import (
 type Options struct {
 	Provider string // one of Providers; "" means cpu
 	Library  string // path of the shared library; "" means as Load has it
-	Threads  int    // for one operator; 0 means one for each physical core
+	Threads  int    // for one operator; 0 means one for each physical core that the program may use
 	Waiting  Waiting
 	Profile  string // folder for a profile, written by Close; "" means none
 	Folder   string // of what the model keeps in other files; "" means nothing
@@ -89,8 +90,8 @@ func open(p provider, model []byte, inputs, outputs []string, o Options) (*onnx.
 		return nil, oneLine(err)
 	}
 	defer options.Destroy()
-	if o.Threads > 0 {
-		if err := options.SetIntraOpNumThreads(o.Threads); err != nil {
+	if threads := cmp.Or(o.Threads, fewer()); threads > 0 {
+		if err := options.SetIntraOpNumThreads(threads); err != nil {
 			return nil, oneLine(err)
 		}
 	}
