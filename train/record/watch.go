@@ -9,7 +9,7 @@ import (
 // The bounds of a watch. They were set by GANs on MNIST and by one of points,
 // measured every 25 to 100 steps of their first thousands: guo-mlp, its variant
 // literal (whose generator has Adam's default rate), intro-mlp, michelucci-cgan,
-// michelucci-dcgan (its samples only), and 1000 points of a parabola.
+// michelucci-dcgan, and 1000 points of a parabola.
 const (
 	// Nothing is said before as many steps and one epoch: until then a healthy
 	// DCGAN's samples differ by 0.1 to 36% of what the data does, and
@@ -30,7 +30,8 @@ const (
 	// blocks that end at step 700: literal 94% and 0.67 on the one seed of three on
 	// which its samples go on to differ, 99.3% and 0.86 on the others. Healthy ones
 	// at most, from there on: guo-mlp 83% and 0.43 in 3000 steps, michelucci-cgan 68%
-	// and 0.12 in 3400, intro-mlp 86% and 0.62 at once, then less.
+	// and 0.12 in 3400, michelucci-dcgan 72% and 0.21 in 2350, intro-mlp 86% and 0.62
+	// at once, then less for some thousands, until it is seen to have failed.
 	apartAccuracy = 0.9
 	apart         = 0.6
 	// It has won where the distance of the second half of the blocks is at least
