@@ -65,7 +65,7 @@ func decodeCSV(file io.Reader) ([]float32, error) {
 		}
 		x, errX := number(fields[0])
 		y, errY := number(fields[1])
-		if first && errX != nil && errY != nil {
+		if first && !numeric(fields[0]) && !numeric(fields[1]) {
 			continue // a heading
 		}
 		if err := cmp.Or(errX, errY); err != nil {
@@ -74,6 +74,13 @@ func decodeCSV(file io.Reader) ([]float32, error) {
 		}
 		points = append(points, x, y)
 	}
+}
+
+// numeric tells a number of any kind, NaN and what is too large among them, from a
+// word.
+func numeric(field string) bool {
+	_, err := strconv.ParseFloat(strings.TrimSpace(field), 64)
+	return err == nil || errors.Is(err, strconv.ErrRange)
 }
 
 func number(field string) (float32, error) {

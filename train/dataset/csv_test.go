@@ -43,6 +43,8 @@ func TestCSVRefuses(t *testing.T) {
 		{"three columns", "x,y\n1,2\n1,2,3\n", "line 3: 3 columns, expected 2"},
 		{"semicolons", "1;2\n", "line 1: 1 columns"},
 		{"nan", "1,2\n1,nan\n", `line 2: "nan" is no finite number`},
+		{"nan first", "nan,nan\n1,2\n", `line 1: "nan" is no finite number`},
+		{"large first", "1e99,1e999\n1,2\n", `line 1: "1e99" is no finite number`},
 		{"infinity", "1,2\n-inf,1\n", `line 2: "-inf" is no finite number`},
 		{"large", "1,2\n1e39,1\n", `line 2: "1e39" is no finite number`},
 		{"missing", "1,2\n1,\n", `line 2: "" is no finite number`},

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"image/color"
 	_ "image/jpeg" // a folder may hold both
 	_ "image/png"
 	"io"
@@ -36,8 +37,8 @@ var errNoPictures = errors.New("no pictures")
 // for grey or 3 for RGB. What is transparent becomes black, and cameras' notes
 // on orientation aren't heeded.
 //
-// Where the pictures lie in sub-folders, each of these is a class: labels
-// 0, 1, 2... are those of Classes, the sorted names. Files and folders whose
+// Where all pictures lie in sub-folders, 256 at most, each of these is a class:
+// labels 0, 1, 2... are those of Classes, the sorted names. Files and folders whose
 // names begin with a dot are passed over. An error names the picture.
 func Folder(ctx context.Context, folder string, channels, height, width int) (*Images, error) {
 	if channels != 1 && channels != 3 || height < 1 || width < 1 {
@@ -53,9 +54,7 @@ func Folder(ctx context.Context, folder string, channels, height, width int) (*I
 		return nil, fmt.Errorf("dataset: %s: %w", folder, err)
 	}
 	d := &Images{Name: baseName(folder), Channels: channels, Height: height, Width: width}
-	if d.Labels, d.Classes, err = classes(names); err != nil {
-		return nil, fmt.Errorf("dataset: %s: %w", folder, err)
-	}
+	d.Labels, d.Classes = classes(names)
 	most := int64(maxElements) / int64(len(names)) / int64(channels)
 	if int64(height) > most/int64(width) {
 		return nil, fmt.Errorf("dataset: %s: %d pictures of %s; at most %d values are held", folder, len(names), times(d.Shape()), int64(maxElements))
@@ -120,29 +119,38 @@ func isPicture(name string) bool {
 }
 
 // classes returns a label for each of the sorted names and what labels are
-// called, or nothing when the pictures aren't in sub-folders.
-func classes(names []string) (labels []byte, classes []string, err error) {
-	outside := ""
+// called, or nothing when the pictures aren't sorted into sub-folders.
+func classes(names []string) (labels []byte, classes []string) {
 	for _, name := range names {
 		class, _, inside := strings.Cut(name, "/")
 		if !inside {
-			outside = name
-			continue
+			return nil, nil
 		}
 		if n := len(classes); n == 0 || classes[n-1] != class {
 			classes = append(classes, class)
 		}
 		labels = append(labels, byte(len(classes)-1))
 	}
-	switch {
-	case len(classes) == 0:
-		return nil, nil, nil
-	case outside != "":
-		return nil, nil, fmt.Errorf("%s lies beside folders of pictures (%s): put it into one, so that it has a class", outside, shorten(classes))
-	case len(classes) > maxClasses:
-		return nil, nil, fmt.Errorf("pictures in %d folders; at most %d classes are told apart", len(classes), maxClasses)
+	if len(classes) > maxClasses {
+		return nil, nil
 	}
-	return labels, classes, nil
+	return labels, classes
+}
+
+// leastBits is what a pixel takes at least in a PNG that decodes to a colour model,
+// before it is deflated: a bit where it may be black or white.
+func leastBits(m color.Model) int64 {
+	switch m {
+	case color.Gray16Model, color.NRGBAModel: // the latter of grey and alpha
+		return 16
+	case color.RGBAModel:
+		return 24
+	case color.NRGBA64Model:
+		return 32
+	case color.RGBA64Model:
+		return 48
+	}
+	return 1
 }
 
 // readPicture reads picture i from a file of size bytes.
@@ -155,7 +163,7 @@ func (d *Images) readPicture(ctx context.Context, i int, file io.ReadSeeker, siz
 	switch {
 	case pixels < 1 || pixels > maxPixels:
 		return fmt.Errorf("%dx%d pixels; at most %d million are read", config.Width, config.Height, int64(maxPixels/1e6))
-	case pixels > 8*deflateRatio*size: // a pixel takes a bit, a JPEG's block of 64 two
+	case pixels*leastBits(config.ColorModel) > 8*deflateRatio*size: // a JPEG's block of 64 takes two bits
 		return fmt.Errorf("%dx%d pixels, more than a file of %d bytes can hold", config.Width, config.Height, size)
 	}
 	if _, err := file.Seek(0, io.SeekStart); err != nil {

@@ -141,6 +141,10 @@ func TestFolderScales(t *testing.T) {
 
 func TestFolderClasses(t *testing.T) {
 	dark, bright := asPNG(plain(color.Gray{10})), asJPEG(plain(color.Gray{200}))
+	many := map[string][]byte{}
+	for i := range 257 {
+		many[fmt.Sprintf("%03d/a.png", i)] = dark
+	}
 	tests := []struct {
 		name    string
 		files   map[string][]byte
@@ -152,6 +156,8 @@ func TestFolderClasses(t *testing.T) {
 		{"folders", map[string][]byte{"dog/1.png": dark, "cat/2.jpg": bright, "cat/1.png": dark, "empty/notes.txt": nil},
 			[]bool{false, true, false}, []byte{0, 0, 1}, []string{"cat", "dog"}},
 		{"deeper", map[string][]byte{"a/x/1.png": dark, "a-b/1.jpg": bright, "a/y/z/1.png": dark}, []bool{false, false, true}, []byte{0, 0, 1}, []string{"a", "a-b"}},
+		{"beside folders", map[string][]byte{"a.png": dark, "cat/b.png": bright}, []bool{false, true}, nil, nil},
+		{"too many folders", many, make([]bool, 257), nil, nil},
 		{"hidden", map[string][]byte{".a.png": nil, ".cache/1.png": nil, "1.png": dark}, []bool{false}, nil, nil},
 	}
 	for _, test := range tests {
@@ -171,35 +177,31 @@ func TestFolderClasses(t *testing.T) {
 	}
 }
 
-// claimPNG is a file that claims a size and holds no pixels.
-func claimPNG(width, height uint32, padding int) []byte {
+// claimPNG is a file that claims a size, and a type of colour by its number there,
+// and holds no pixels.
+func claimPNG(width, height uint32, depth, colour byte, padding int) []byte {
 	b := []byte("\x89PNG\r\n\x1a\n\x00\x00\x00\x0d")
 	chunk := binary.BigEndian.AppendUint32([]byte("IHDR"), width)
-	chunk = append(binary.BigEndian.AppendUint32(chunk, height), 8, 0, 0, 0, 0)
+	chunk = append(binary.BigEndian.AppendUint32(chunk, height), depth, colour, 0, 0, 0)
 	b = binary.BigEndian.AppendUint32(append(b, chunk...), crc32.ChecksumIEEE(chunk))
 	return append(b, make([]byte, padding)...)
 }
 
 func TestFolderRefuses(t *testing.T) {
 	good := asPNG(plain(color.White))
-	many := map[string][]byte{}
-	for i := range 257 {
-		many[fmt.Sprintf("%03d/a.png", i)] = good
-	}
 	tests := []struct {
 		name  string
 		files map[string][]byte
 		want  string
 	}{
 		{"no pictures", map[string][]byte{"a.txt": nil, "b/c.gif": nil}, "mine: no pictures: looked for *.png, *.jpg and *.jpeg, in sub-folders too; the folder holds a.txt, b/c.gif"},
-		{"outside", map[string][]byte{"a.png": good, "cat/b.png": good}, "mine: a.png lies beside folders of pictures (cat)"},
-		{"many classes", many, "pictures in 257 folders; at most 256"},
 		{"empty", map[string][]byte{"a.png": good, "b.png": nil}, "b.png: neither PNG nor JPEG"},
 		{"text", map[string][]byte{"a.jpg": []byte("hello")}, "a.jpg: neither PNG nor JPEG"},
 		{"cut", map[string][]byte{"a.png": good[:50]}, "a.png: png: invalid format: not enough pixel data"},
 		{"cut JPEG", map[string][]byte{"a.jpg": asJPEG(plain(color.White))[:300]}, "a.jpg: truncated"},
-		{"huge", map[string][]byte{"a.png": claimPNG(20000, 20000, 1<<17)}, "a.png: 20000x20000 pixels; at most 100 million are read"},
-		{"huge for its file", map[string][]byte{"a.png": claimPNG(9000, 9000, 0)}, "a.png: 9000x9000 pixels, more than a file of 33 bytes can hold"},
+		{"huge", map[string][]byte{"a.png": claimPNG(20000, 20000, 8, 0, 1<<17)}, "a.png: 20000x20000 pixels; at most 100 million are read"},
+		{"huge for its file", map[string][]byte{"a.png": claimPNG(9000, 9000, 8, 0, 0)}, "a.png: 9000x9000 pixels, more than a file of 33 bytes can hold"},
+		{"huge and deep for its file", map[string][]byte{"a.png": claimPNG(9000, 9000, 16, 6, 1<<17)}, "a.png: 9000x9000 pixels, more than a file of 131105 bytes can hold"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -257,7 +259,7 @@ func TestFolderKeepsBytes(t *testing.T) {
 // FuzzPicture looks for a panic, and for memory that the file does not account for.
 func FuzzPicture(f *testing.F) {
 	img := painted(5, 4, func(x, y int) color.Color { return color.NRGBA{uint8(50 * x), uint8(50 * y), 9, uint8(255 - x)} })
-	for _, file := range [][]byte{nil, asPNG(img), asJPEG(img), asPNG(img)[:60], claimPNG(3, 3, 20), claimPNG(20000, 3, 9)} {
+	for _, file := range [][]byte{nil, asPNG(img), asJPEG(img), asPNG(img)[:60], claimPNG(3, 3, 8, 0, 20), claimPNG(20000, 3, 8, 0, 9)} {
 		f.Add(file)
 	}
 	f.Fuzz(func(t *testing.T, file []byte) {
