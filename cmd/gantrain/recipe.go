@@ -102,6 +102,12 @@ func recipeFlags() (flags []cli.Flag) {
 // withRecipe returns a GAN with the recipe that the flags ask for, and in words
 // those that change the numbers of a step.
 func withRecipe(c *cli.Context, gan arch.GAN) (arch.GAN, string, error) {
+	if c.IsSet("d-alone") != c.IsSet("g-alone") {
+		return gan, "", command.Usage(c, "--d-alone and --g-alone go together: one network trained alone stays alone")
+	}
+	if c.IsSet("d-alone") {
+		gan.Recipe.Phases = nil // the flags are all of them
+	}
 	var changes []string
 	for _, s := range recipeSettings() {
 		name := s.flag.Names()[0]
@@ -119,12 +125,9 @@ func withRecipe(c *cli.Context, gan arch.GAN) (arch.GAN, string, error) {
 		}
 	}
 	apart := func(u arch.Update) bool { return u.Only != "" }
-	phases := len(gan.Recipe.Phases)
 	switch repeated := slices.IndexFunc([]string{"d-steps", "g-steps"}, c.IsSet); {
-	case phases == 1:
-		return gan, "", command.Usage(c, "--d-alone and --g-alone go together: one network trained alone stays alone")
-	case phases > 0 && repeated >= 0:
-		return gan, "", command.Usage(c, "--d-steps and --g-steps share out a step that trains both networks; with --d-alone and --g-alone there is none")
+	case len(gan.Recipe.Phases) > 0 && repeated >= 0:
+		return gan, "", command.Usage(c, "--d-steps and --g-steps share out a step that trains both networks; with --d-alone and --g-alone, or phases in a file, there is none")
 	case c.IsSet("d-steps") && slices.ContainsFunc(gan.Recipe.Updates, apart):
 		return gan, "", command.Usage(c, "--d-steps: this recipe shows the discriminator real and generated images in turn, one update for each")
 	}

@@ -32,16 +32,26 @@ func newShow() *cli.Command {
 				return err
 			}
 			if c.Bool("yaml") {
-				text, err := gan.YAML()
-				if err != nil {
-					return err
-				}
-				_, err = c.App.Writer.Write(text)
-				return err
+				return showYAML(c.App.Writer, gan)
 			}
 			return show(c.App.Writer, gan)
 		},
 	}
+}
+
+// showYAML prints a file to start one's own from: it names a published GAN in a
+// comment only, and is called as its file is.
+func showYAML(w io.Writer, gan arch.GAN) error {
+	if gan.Sources != nil {
+		fmt.Fprintf(w, "# From %s: %s\n", strings.TrimSuffix(gan.Name+", variant "+gan.Variant, ", variant "), gan.Title)
+		gan.Name, gan.Variant, gan.Title = "", "", ""
+	}
+	text, err := gan.YAML()
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(text)
+	return err
 }
 
 // described is a published GAN, or the one that a file describes.
@@ -130,6 +140,9 @@ func steps(w io.Writer, gan arch.GAN) error {
 	for i, u := range r.Updates {
 		line(fmt.Sprintf("update %d", i+1), "%s", describe(u))
 	}
+	for i, p := range r.Phases {
+		line(fmt.Sprintf("phase %d", i+1), "%d steps of the %s alone", p.Steps, p.Trains)
+	}
 	if r.Simultaneous {
 		line("order", "all updates from the weights before the step, in one forward pass")
 	} else {
@@ -138,6 +151,9 @@ func steps(w io.Writer, gan arch.GAN) error {
 	for _, role := range []arch.Role{arch.Discriminator, arch.Generator} {
 		a := r.Adam[role]
 		line(string(role), "Adam, rate %g, beta1 %g, beta2 %g, epsilon %g", a.Rate, a.Beta1, a.Beta2, a.Epsilon)
+	}
+	if r.EMA > 0 {
+		line("running average", "of the generator's weights, decay %g", r.EMA)
 	}
 	samples := fmt.Sprintf("%dx%d", gan.Grid.Rows, gan.Grid.Columns)
 	if !gan.Image.Picture() {
@@ -173,15 +189,21 @@ func describe(u arch.Update) string {
 	if u.Half {
 		loss += ", half of the batch"
 	}
-	if u.Trains == arch.Generator {
-		return fmt.Sprintf("generator: %s, generated images labelled %g, noise %d", loss, u.FakeLabel, u.Noise+1)
-	}
-	if u.Only == arch.Real {
-		return fmt.Sprintf("discriminator: %s, real images labelled %g", loss, u.RealLabel)
+	if u.Real > 0 {
+		loss += fmt.Sprintf(", real batch %d", u.Real+1)
 	}
 	mode := "training"
 	if u.Predicted {
 		mode = "inference"
+	}
+	if u.Minimax {
+		loss = "minimax, minus " + loss
+	}
+	if u.Trains == arch.Generator {
+		return fmt.Sprintf("generator: %s, generated images labelled %g (generator in %s mode), noise %d", loss, u.FakeLabel, mode, u.Noise+1)
+	}
+	if u.Only == arch.Real {
+		return fmt.Sprintf("discriminator: %s, real images labelled %g", loss, u.RealLabel)
 	}
 	if u.Only == arch.Fake {
 		return fmt.Sprintf("discriminator: %s, generated images labelled %g (generator in %s mode), noise %d", loss, u.FakeLabel, mode, u.Noise+1)

@@ -6,6 +6,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/gantrain/gantrain/cmd/internal/command"
+	"github.com/gantrain/gantrain/internal/nearest"
 	"github.com/gantrain/gantrain/train/arch"
 )
 
@@ -26,7 +27,12 @@ func newTrain() *cli.Command {
 			}
 			s := sourceOf(gan.Dataset)
 			if s == nil && c.String("data") == "" {
-				return command.Usage(c, "%s names no data set, as 'dataset: mnist', so --data must", c.Args().First())
+				var known []string
+				for _, s := range sources {
+					known = append(known, s.name)
+				}
+				return command.Usage(c, "%s names none of the data sets %s, so --data must say where the data is%s",
+					c.Args().First(), strings.Join(known, ", "), nearest.Hint(gan.Dataset, known))
 			}
 			return trainGAN(c, gan, s)
 		},

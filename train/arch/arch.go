@@ -195,12 +195,9 @@ func (g GAN) Check() error {
 		if _, ends := rows[len(rows)-1].Layer.(Sigmoid); part.net.Logit && !ends {
 			return fmt.Errorf("%s: %s: gives a logit beside its probability, but does not end in a sigmoid", g.Name, part.name)
 		}
-		if err := g.checkClasses(rows); err != nil {
-			return fmt.Errorf("%s: %s: %w", g.Name, part.name, err)
-		}
 	}
-	if g.Classes != 0 && !g.Generator.Conditional() && !g.Discriminator.Conditional() {
-		return fmt.Errorf("%s: %d classes, and neither network takes labels", g.Name, g.Classes)
+	if err := g.checkClasses(); err != nil {
+		return fmt.Errorf("%s: %w", g.Name, err)
 	}
 	if !slices.Equal(g.Generator.Input, Shape{g.Latent.Size}) {
 		return fmt.Errorf("%s: generator: takes %v, the latent size is %d", g.Name, g.Generator.Input, g.Latent.Size)
@@ -211,14 +208,24 @@ func (g GAN) Check() error {
 	if !slices.Equal(g.Discriminator.Input, g.Image) {
 		return fmt.Errorf("%s: discriminator: takes %v, images are %v", g.Name, g.Discriminator.Input, g.Image)
 	}
-	if ranged := g.Min != 0 || g.Max != 0; !(g.Min < g.Max) && (ranged || g.Image.Picture()) {
-		return fmt.Errorf("%s: value range [%g, %g] is empty", g.Name, g.Min, g.Max)
+	if err := g.checkRange(); err != nil {
+		return fmt.Errorf("%s: %w", g.Name, err)
 	}
 	if err := g.Grid.check(g.Image); err != nil {
 		return fmt.Errorf("%s: %w", g.Name, err)
 	}
 	if err := g.Recipe.check(); err != nil {
 		return fmt.Errorf("%s: recipe: %w", g.Name, err)
+	}
+	return nil
+}
+
+func (g GAN) checkRange() error {
+	switch picture := g.Image.Picture(); {
+	case picture && !(g.Min < g.Max):
+		return fmt.Errorf("value range [%g, %g] is empty", g.Min, g.Max)
+	case !picture && (g.Min != 0 || g.Max != 0):
+		return fmt.Errorf("value range [%g, %g], which only pictures have", g.Min, g.Max)
 	}
 	return nil
 }

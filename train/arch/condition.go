@@ -86,14 +86,26 @@ func (l Condition) Params(Shape) []Param {
 // Conditional reports whether the network takes labels.
 func (n Network) Conditional() bool { return n.Layers.conditional() }
 
-// checkClasses holds the rows of a network against the GAN's classes.
-func (g GAN) checkClasses(rows []Row) error {
-	for _, r := range rows {
-		if len(r.Rows) == 0 {
-			continue
+// checkClasses holds what the networks take for labels against the GAN's classes.
+func (g GAN) checkClasses() error {
+	if g.Classes != 0 && !g.Generator.Conditional() && !g.Discriminator.Conditional() {
+		return fmt.Errorf("%d classes, and neither network takes labels", g.Classes)
+	}
+	for _, part := range []struct {
+		role Role
+		net  Network
+	}{{Generator, g.Generator}, {Discriminator, g.Discriminator}} {
+		rows, err := part.net.Rows()
+		if err != nil {
+			return err
 		}
-		if e := r.Rows[0].Layer.(Embedding); e.Classes != g.Classes {
-			return fmt.Errorf("layer %s: takes labels of %d classes, the GAN has %d", r.Name, e.Classes, g.Classes)
+		for _, r := range rows {
+			if len(r.Rows) == 0 {
+				continue
+			}
+			if e := r.Rows[0].Layer.(Embedding); e.Classes != g.Classes {
+				return fmt.Errorf("%s: layer %s: takes labels of %d classes, the GAN has %d", part.role, r.Name, e.Classes, g.Classes)
+			}
 		}
 	}
 	return nil

@@ -76,8 +76,8 @@ type Update struct {
 	// Epsilon above 0: the loss is -log(p + Epsilon) of the probability.
 	// Otherwise it is the cross-entropy of the logit, which needs no guard.
 	Epsilon float64
-	// Minimax: the generator's loss is minus the one that FakeLabel makes, so
-	// log(1 - D(G(z))) for 0.
+	// Minimax: the generator's loss is minus the discriminator's on generated
+	// images, log(1 - D(G(z))), so FakeLabel is 0.
 	Minimax bool `json:",omitempty"`
 }
 
@@ -224,6 +224,12 @@ func (r Recipe) check() error {
 			return fmt.Errorf("phase %d has %d steps, want 1 to %d", i+1, p.Steps, MaxPhase)
 		}
 	}
+	alone := func(role Role) bool {
+		return slices.ContainsFunc(r.Phases, func(p Phase) bool { return p.Trains == role })
+	}
+	if alone(Generator) != alone(Discriminator) {
+		return fmt.Errorf("phases of one network only, which would stay alone: want some of each")
+	}
 	if !(r.EMA >= 0 && r.EMA < 1) {
 		return fmt.Errorf("a running average that decays by %g, want [0, 1)", r.EMA)
 	}
@@ -244,6 +250,10 @@ func (u Update) check() error {
 		return fmt.Errorf("has only %q images, want %q or %q", u.Only, Real, Fake)
 	case u.Only != "" && (u.Trains == Generator || u.Joined):
 		return fmt.Errorf("has only %s images: it must train the discriminator, and join nothing", u.Only)
+	case u.Joined && u.Trains == Generator:
+		return fmt.Errorf("joins real and generated images, and the generator's sees no real ones")
+	case u.Minimax && u.FakeLabel != 0:
+		return fmt.Errorf("lowers log(1 - D(G(z))), as minimax is, with generated images labelled %g, want 0", u.FakeLabel)
 	case !(u.Epsilon >= 0 && u.RealLabel >= 0 && u.RealLabel <= 1 && u.FakeLabel >= 0 && u.FakeLabel <= 1):
 		return fmt.Errorf("has labels %g and %g, epsilon %g: want labels in [0, 1], epsilon at least 0",
 			u.RealLabel, u.FakeLabel, u.Epsilon)

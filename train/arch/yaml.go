@@ -2,6 +2,7 @@ package arch
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -112,12 +113,18 @@ func parseYAML(text []byte, name string) (GAN, error) {
 	if len(text) > maxYAML {
 		return GAN{}, fmt.Errorf("holds more than %d bytes, so it is no description of a GAN", maxYAML)
 	}
-	var document yaml.Node
-	if err := yaml.Unmarshal(text, &document); err != nil {
+	var document, second yaml.Node
+	documents := yaml.NewDecoder(bytes.NewReader(text))
+	if err := documents.Decode(&document); err != nil && err != io.EOF {
 		return GAN{}, syntaxError(text, err)
 	}
 	if len(document.Content) != 1 {
 		return GAN{}, errors.New("is empty")
+	}
+	if err := documents.Decode(&second); err == nil {
+		return GAN{}, fmt.Errorf("line %d: a second document, want one GAN", second.Line)
+	} else if err != io.EOF {
+		return GAN{}, syntaxError(text, err)
 	}
 	root := document.Content[0]
 	gan := usualOf(reflect.TypeFor[GAN]()).Interface().(GAN)
@@ -131,6 +138,14 @@ func parseYAML(text []byte, name string) (GAN, error) {
 			return GAN{}, fmt.Errorf("line %d: the %s is missing", root.Line, part)
 		}
 	}
+	for _, field := range []string{"epochs", "steps"} { // 0 stands for what is not given
+		if n := child(child(root, "recipe"), field); n != nil && target(n).Value == "0" {
+			return GAN{}, fmt.Errorf("line %d: 0 %s, want at least 1", n.Line, field)
+		}
+	}
+	if given := cmp.Or(child(root, "min"), child(root, "max")); given != nil && gan.Min == 0 && gan.Max == 0 {
+		return GAN{}, fmt.Errorf("line %d: value range [0, 0] is empty", given.Line)
+	}
 	gan.complete(name)
 	if err := gan.Image.check(); err != nil {
 		return GAN{}, fmt.Errorf("line %d: image: %w", line(root, "image"), err)
@@ -139,7 +154,11 @@ func parseYAML(text []byte, name string) (GAN, error) {
 		return GAN{}, fmt.Errorf("line %d: latent: %w", line(root, "latent"), err)
 	}
 	if !goodName.MatchString(gan.Name) {
-		return GAN{}, fmt.Errorf("line %d: the name %.80q: want letters, digits, '-', '_' and '.', 64 at most", line(root, "name"), gan.Name)
+		whose := ""
+		if child(root, "name") == nil {
+			whose = ", which is the file's"
+		}
+		return GAN{}, fmt.Errorf("line %d: the name %.80q%s: want letters, digits, '-', '_' and '.', 64 at most", line(root, "name"), gan.Name, whose)
 	}
 	if err := gan.Check(); err != nil {
 		return GAN{}, fmt.Errorf("line %d: %s", gan.faultyLine(root), strings.TrimPrefix(err.Error(), gan.Name+": "))
@@ -226,8 +245,10 @@ func (g GAN) faultyLine(root *yaml.Node) int {
 		return line(root, "grid")
 	case g.Recipe.check() != nil:
 		return line(root, "recipe")
-	case !(g.Min < g.Max) && (g.Min != 0 || g.Max != 0):
+	case g.checkRange() != nil:
 		return line(root, "min")
+	case g.checkClasses() != nil:
+		return line(root, "classes")
 	}
 	return line(root, "latent")
 }
@@ -454,7 +475,14 @@ func (r *yamlReader) update(n *yaml.Node, p *Update) error {
 	if settings == nil {
 		return nil
 	}
-	return r.fields(target(settings), reflect.ValueOf(p).Elem())
+	settings = target(settings)
+	if err := r.fields(settings, reflect.ValueOf(p).Elem()); err != nil {
+		return err
+	}
+	if p.Minimax && child(settings, "fake_label") == nil {
+		p.FakeLabel = 0
+	}
+	return nil
 }
 
 // init reads "glorot" or "{normal: 0.02}".
@@ -496,11 +524,16 @@ func (r *yamlReader) adam(n *yaml.Node, all map[Role]Adam) error {
 	if child(n, roles[0]) == nil && child(n, roles[1]) == nil {
 		return read(n, Discriminator, Generator)
 	}
+	given := map[string]bool{}
 	for i := 0; i < len(n.Content); i += 2 {
 		key := n.Content[i]
-		if !slices.Contains(roles, key.Value) {
+		switch {
+		case !slices.Contains(roles, key.Value):
 			return fmt.Errorf("line %d: an optimiser of %.80q, want discriminator or generator%s", key.Line, key.Value, nearest.Hint(key.Value, roles))
+		case given[key.Value]:
+			return fmt.Errorf("line %d: a second %s", key.Line, key.Value)
 		}
+		given[key.Value] = true
 		if err := read(n.Content[i+1], Role(key.Value)); err != nil {
 			return err
 		}
