@@ -6,12 +6,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/gantrain/gantrain/train/record"
 )
 
 // runFiles are the names that a run writes into its folder. run.json is the
-// last: until it is gone, the folder is known as a run's.
+// last: until it is gone, the folder is known as a run's. The checkpoints are the
+// first: without them nothing is trained.
 var runFiles = []string{
 	"checkpoints", "samples", "losses.csv", "losses.png", record.EventsFile, "histogram.png", "report.html", "generator.onnx", "generator-plain.onnx", "discriminator.onnx", "run.json",
 }
@@ -23,31 +25,63 @@ var runPatterns = []string{
 	"checkpoints/.step-*.tmp", "samples/.*.tmp", // of a process that was killed as it wrote
 }
 
-// aside is where the files of a run lie while another takes their place.
-const aside = ".replaced"
+// aside is where the files of a run lie while another takes their place. The
+// process that sees to it holds the lock there.
+const (
+	aside     = ".replaced"
+	asideLock = ".lock"
+)
 
 // SetAside makes place for a new run in a folder. The files of the run that it
 // holds are kept until the new one has started: discard then removes them,
-// restore puts them back. Files that no run has written are left where they
-// are, and in the way they are an error, as is a process that still writes the
-// run.
+// restore puts them back; after a process that does neither, [Recover] does. Files
+// that no run has written are left where they are, and in the way they are an
+// error, as is a process that still writes the run.
 func SetAside(folder string) (discard, restore func() error, err error) {
-	if err := errors.Join(unlocked(folder), onlyRunFiles(folder)); err != nil {
+	if err := errors.Join(unlocked(folder), Recover(folder), onlyRunFiles(folder)); err != nil {
 		return nil, nil, err
 	}
 	keep := filepath.Join(folder, aside)
-	err = os.Mkdir(keep, 0o755)
-	if errors.Is(err, fs.ErrExist) {
-		return nil, nil, fmt.Errorf("train: %s has the files of the run before one that is just starting, or was killed as it did: if none is, move them elsewhere or remove them", keep)
-	}
-	if err != nil {
+	if err := os.Mkdir(keep, 0o755); err != nil {
 		return nil, nil, fmt.Errorf("train: %w", err)
 	}
-	restore = func() error { return errors.Join(moveRun(keep, folder), os.Remove(keep)) }
-	if err := moveRun(folder, keep); err != nil {
+	l, err := take(filepath.Join(keep, asideLock), folder)
+	if err != nil {
+		return nil, nil, err
+	}
+	discard = func() error { return errors.Join(l.Close(), removeAside(keep)) }
+	restore = func() error { return errors.Join(putBack(keep, folder), discard()) }
+	if err := moveRun(folder, keep, runFiles); err != nil {
 		return nil, nil, errors.Join(err, restore())
 	}
-	return func() error { return os.RemoveAll(keep) }, restore, nil
+	return discard, restore, nil
+}
+
+// Recover clears up after a process that was killed while it replaced the run in a
+// folder: the run is put back, unless the new one came to its first checkpoint.
+func Recover(folder string) error {
+	keep := filepath.Join(folder, aside)
+	if _, err := os.Stat(keep); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	l, err := take(filepath.Join(keep, asideLock), folder)
+	if err != nil {
+		return err
+	}
+	_, noReport := ReadReport(folder)
+	_, noCheckpoint := Checkpoints(folder)
+	if noReport != nil || noCheckpoint != nil {
+		// run.json is the last to be set aside and the first to be put back: where
+		// it lies, all of the run does, and what is in the folder is the new one's.
+		if _, absent := os.Stat(filepath.Join(keep, "run.json")); absent == nil {
+			err = removeRun(folder)
+		}
+		err = errors.Join(err, putBack(keep, folder))
+	}
+	if err := errors.Join(err, l.Close()); err != nil {
+		return err
+	}
+	return removeAside(keep)
 }
 
 // onlyRunFiles checks that what has the name of a run's file is a run's.
@@ -80,14 +114,29 @@ func onlyRunFiles(folder string) error {
 	return nil
 }
 
-func moveRun(from, to string) error {
-	for _, name := range runFiles {
+// putBack undoes moveRun(folder, keep, runFiles), from the last file to the first.
+func putBack(keep, folder string) error {
+	names := slices.Clone(runFiles)
+	slices.Reverse(names)
+	return moveRun(keep, folder, names)
+}
+
+func moveRun(from, to string, names []string) error {
+	for _, name := range names {
 		err := os.Rename(filepath.Join(from, name), filepath.Join(to, name))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("train: %w", err)
 		}
 	}
 	return nil
+}
+
+// removeAside removes what was set aside, and nothing else.
+func removeAside(keep string) error {
+	if err := removeRun(keep); err != nil {
+		return err
+	}
+	return errors.Join(os.Remove(filepath.Join(keep, asideLock)), os.Remove(keep))
 }
 
 // removeRun removes what a run that could not start has written.

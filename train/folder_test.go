@@ -39,7 +39,7 @@ func newRunOn(t *testing.T, gan arch.GAN, e Engine) *Run {
 
 func openTinyRun(t *testing.T, folder string) *Run {
 	t.Helper()
-	r, err := OpenRun(t.Context(), folder, noiseImages(tinyImages), Options{})
+	r, err := OpenRun(t.Context(), folder, noiseImages(tinyImages), "", Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

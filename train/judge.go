@@ -15,13 +15,13 @@ const judgedExamples = 256
 
 // judge returns the probabilities at which the discriminator, in inference mode,
 // takes real and generated examples for real. It is shown equally many, in
-// batches of the grid's size, which fits into memory.
+// batches of the grid's size.
 func (t *Trainer) judge() (real, fake []float64, err error) {
 	if err := t.Store(); err != nil {
 		return nil, nil, err
 	}
 	gan := t.Model.GAN
-	size := gan.Grid.Rows * gan.Grid.Columns
+	size := min(gan.Grid.Rows*gan.Grid.Columns, madeAtOnce)
 	generator, err := nn.NewInference(arch.Generator, gan.Generator, t.Model.Weights(arch.Generator), size)
 	if err != nil {
 		return nil, nil, err

@@ -21,12 +21,29 @@ func checkLabels(gan arch.GAN, data Examples) error {
 	for i := range data.Len() {
 		switch label := data.Label(i); {
 		case label < 0:
-			return fmt.Errorf("train: %s: its examples have no labels, which %s takes", name, gan.Name)
+			return fmt.Errorf("train: %s: its examples have no labels, which %s takes: want an IDX file of labels, or pictures in a folder for each class, 256 at most, with none beside those", name, gan.Name)
 		case label >= gan.Classes:
 			return fmt.Errorf("train: %s: example %d has label %d, %s takes 0 to %d", name, i, label, gan.Name, gan.Classes-1)
 		}
 	}
 	return nil
+}
+
+// unseen are the classes of which the data has no example.
+func unseen(gan arch.GAN, data Examples) (classes []int) {
+	if !gan.Discriminator.Conditional() {
+		return nil
+	}
+	seen := make([]bool, gan.Classes)
+	for i := range data.Len() {
+		seen[data.Label(i)] = true
+	}
+	for class, ok := range seen {
+		if !ok {
+			classes = append(classes, class)
+		}
+	}
+	return classes
 }
 
 // drawLabels fills dst with classes, each equally likely.

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"gorgonia.org/tensor"
 
 	"github.com/gantrain/gantrain/runtime"
@@ -199,7 +200,7 @@ func TestDataForAConditionalGAN(t *testing.T) {
 		data *dataset.Images
 		want string
 	}{
-		{unlabelled, "train: noise: its examples have no labels, which tiny takes"},
+		{unlabelled, "train: noise: its examples have no labels, which tiny takes: want an IDX file of labels, or pictures in a folder for each class, 256 at most, with none beside those"},
 		{foreign, "train: noise: example 5 has label 3, tiny takes 0 to 2"},
 	} {
 		if _, err := NewTrainer(tinyModel(t, tiny(conditional)), c.data, Options{Engine: Tape}); err == nil || err.Error() != c.want {
@@ -207,6 +208,44 @@ func TestDataForAConditionalGAN(t *testing.T) {
 		}
 		if _, err := NewTrainer(tinyModel(t, tiny()), c.data, Options{Engine: Tape}); err != nil {
 			t.Errorf("a GAN without classes: %v", err)
+		}
+	}
+}
+
+func TestUnseenClasses(t *testing.T) {
+	data := noiseImages(4)
+	data.Labels = []byte{2, 0, 2, 2}
+	if got := unseen(tiny(conditional), data); !slices.Equal(got, []int{1}) {
+		t.Errorf("unseen are %v, want class 1", got)
+	}
+	data.Labels = nil
+	if got := unseen(tiny(), data); got != nil {
+		t.Errorf("without classes, %v are unseen", got)
+	}
+}
+
+// More samples than are made at once are those that are made one by one.
+func TestSamplesInParts(t *testing.T) {
+	trainer := tinyTrainer(t, tiny(conditional), 8)
+	m := trainer.Model
+	number := func(i int) int { return 2*i + 1 }
+	n := madeAtOnce + madeAtOnce/2
+	var all, one *nn.Inference
+	got, err := trainer.pictures(&all, n, number)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := append([]int{n}, m.GAN.Image...); !slices.Equal(got.Shape(), want) {
+		t.Fatalf("shape %v, want %v", got.Shape(), want)
+	}
+	size := m.GAN.Image.Size()
+	for _, i := range []int{0, madeAtOnce - 1, madeAtOnce, n - 1} {
+		want, err := trainer.pictures(&one, 1, func(int) int { return number(i) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(floats(want), floats(got)[i*size:(i+1)*size], cmpopts.EquateApprox(0, 1e-6)); diff != "" {
+			t.Errorf("picture %d (-alone +among others):\n%s", i, diff)
 		}
 	}
 }
@@ -264,7 +303,7 @@ func TestResumedOnOtherLabels(t *testing.T) {
 		}
 		data := noiseImages(10)
 		data.Labels[3]++
-		again, err := OpenRun(context.Background(), r.Folder, data, Options{})
+		again, err := OpenRun(context.Background(), r.Folder, data, "", Options{})
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want %q", name, err, c.want)
 		}

@@ -15,8 +15,11 @@ import (
 const lockFile = "checkpoints/.lock"
 
 // lock takes a run's folder for this process.
-func lock(folder string) (*flock.Flock, error) {
-	l := flock.New(filepath.Join(folder, lockFile))
+func lock(folder string) (*flock.Flock, error) { return take(filepath.Join(folder, lockFile), folder) }
+
+// take locks a file on which the run in a folder depends.
+func take(file, folder string) (*flock.Flock, error) {
+	l := flock.New(file)
 	ok, err := l.TryLock()
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

@@ -9,7 +9,7 @@ import (
 func TestOneWriter(t *testing.T) {
 	r := newTinyRun(t, tiny())
 	const want = "is being written by another process"
-	if _, err := OpenRun(t.Context(), r.Folder, r.trainer.data, Options{}); err == nil || !strings.Contains(err.Error(), want) {
+	if _, err := OpenRun(t.Context(), r.Folder, r.trainer.data, "", Options{}); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("opened twice: error %v", err)
 	}
 	if _, _, err := SetAside(r.Folder); err == nil || !strings.Contains(err.Error(), want) {
@@ -18,7 +18,7 @@ func TestOneWriter(t *testing.T) {
 	if err := r.Close(); err != nil {
 		t.Fatal(err)
 	}
-	again, err := OpenRun(t.Context(), r.Folder, r.trainer.data, Options{})
+	again, err := OpenRun(t.Context(), r.Folder, r.trainer.data, "", Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -79,6 +79,9 @@ func Publish(ctx context.Context, run, folder string, o runtime.Options) error {
 	if err != nil {
 		return err
 	}
+	if m.Step < report.Step {
+		return fmt.Errorf("train: %s came to step %d, its newest checkpoint is of step %d: 'gantrain resume' trains the steps between", run, report.Step, m.Step)
+	}
 	temp, err := os.MkdirTemp(filepath.Dir(folder), "."+filepath.Base(folder)+".*.tmp")
 	if err != nil {
 		return fmt.Errorf("train: %s: %w", folder, safefile.Reason(err))
@@ -185,8 +188,11 @@ func (m *Model) copySamples(run, path string) error {
 		return nil
 	}
 	found, err := fs.Glob(os.DirFS(run), "samples/step-*.png")
+	found = slices.DeleteFunc(found, func(name string) bool {
+		return name > samplesName(m.Step) // made after the newest checkpoint
+	})
 	if err != nil || len(found) == 0 {
-		return fmt.Errorf("train: %s has no picture of samples", run)
+		return fmt.Errorf("train: %s has no picture of samples by step %d", run, m.Step)
 	}
 	picture, err := os.ReadFile(filepath.Join(run, slices.Max(found)))
 	if err != nil {

@@ -121,6 +121,24 @@ func TestResumedRunsAreRunning(t *testing.T) {
 	}
 }
 
+// A table of losses that has lost steps is not gone on with.
+func TestOpenRunWithLostLosses(t *testing.T) {
+	r := newTinyRun(t, tiny())
+	if err := interrupt(t, r, 2); err == nil {
+		t.Fatal("not interrupted")
+	}
+	table, err := os.ReadFile(r.Path("losses.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.SplitAfter(string(table), "\n")
+	write(t, r.Path("losses.csv"), strings.Join(lines[:2], ""))
+	_, err = OpenRun(t.Context(), r.Folder, noiseImages(tinyImages), "", Options{})
+	if want := r.Path("losses.csv") + ": it ends at step 1, the newest checkpoint is of step 2"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("error %v, want one with %q", err, want)
+	}
+}
+
 func TestOpenRunErrors(t *testing.T) {
 	for want, spoil := range map[string]func(*Run){
 		"run.json: no such file":             func(r *Run) { remove(t, r.Path("run.json")) },
@@ -143,7 +161,7 @@ func TestOpenRunErrors(t *testing.T) {
 		}
 		spoil(r)
 		before := files(t, r.Folder)
-		_, err := OpenRun(t.Context(), r.Folder, noiseImages(tinyImages), Options{})
+		_, err := OpenRun(t.Context(), r.Folder, noiseImages(tinyImages), "", Options{})
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), r.Folder) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("error %v, want one line with %q and the folder", err, want)
 		}

@@ -117,6 +117,10 @@ func (r *Run) prepare(ctx context.Context) error {
 	if now := r.report.Versions.Compute; began != "" && began != now {
 		r.Notes = append(r.Notes, fmt.Sprintf("the run began on %s and goes on with %s: rounding will differ", began, now))
 	}
+	if none := unseen(r.Model().GAN, r.trainer.data); len(none) > 0 {
+		r.Notes = append(r.Notes, fmt.Sprintf("%s has no examples of %d of %d classes, the first of them class %d: nothing real is seen of those",
+			r.report.Data.Name, len(none), r.Model().GAN.Classes, none[0]))
+	}
 	r.report.NotExported = ""
 	if r.missing != nil {
 		r.report.NotExported = r.missing.Error()
@@ -168,9 +172,10 @@ func (r *Run) begin(ctx context.Context) error {
 }
 
 // OpenRun goes on with a run from its newest checkpoint, on the data that
-// [Report] says it was trained on. Without another one in the options it stays
-// on its engine and provider, since others round otherwise.
-func OpenRun(ctx context.Context, folder string, data Examples, o Options) (*Run, error) {
+// [Report] says it was trained on; source is the path of it, as for NewRun. Without
+// another one in the options it stays on its engine and provider, since others
+// round otherwise.
+func OpenRun(ctx context.Context, folder string, data Examples, source string, o Options) (*Run, error) {
 	report, err := ReadReport(folder)
 	if err != nil {
 		return nil, err
@@ -179,6 +184,7 @@ func OpenRun(ctx context.Context, folder string, data Examples, o Options) (*Run
 	if r.lock, err = lock(folder); err != nil {
 		return nil, err
 	}
+	r.report.Data.Path = source
 	if err := r.open(ctx, data, o); err != nil {
 		return nil, errors.Join(err, r.lock.Close())
 	}
@@ -198,7 +204,7 @@ func (r *Run) open(ctx context.Context, data Examples, o Options) error {
 	}
 	r.options, r.missing = o.Choose(ctx)
 	r.report.Engine = r.options.Engine
-	if r.options.Runtime.Provider == "" {
+	if r.options.Runtime.Provider == "" && r.options.Engine == ORT { // the tape has none
 		r.options.Runtime.Provider = r.report.Provider
 	}
 	if r.trainer, err = NewTrainer(m, data, r.options); err != nil {
@@ -222,6 +228,14 @@ func (r *Run) reopen(ctx context.Context) error {
 	table, err := record.ReadLosses(r.Path("losses.csv"))
 	if err != nil {
 		return err
+	}
+	recorded := 0
+	if n := len(table.Steps); n > 0 {
+		recorded = table.Steps[n-1]
+	}
+	if recorded != r.Model().Step {
+		return fmt.Errorf("train: %s: it ends at step %d, the newest checkpoint is of step %d: want the table as the run left it",
+			r.Path("losses.csv"), recorded, r.Model().Step)
 	}
 	if !slices.Equal(table.Columns, r.LossNames()) {
 		return fmt.Errorf("train: %s: its columns are %v, a step gives %v: the run was begun by another version, which can go on with it; this one can export it",
@@ -288,8 +302,12 @@ func (r *Run) LastSamples() string {
 	if !drawn(r.Model().GAN.Image) {
 		return ""
 	}
-	return r.Path("samples", fmt.Sprintf("step-%09d.png", r.Model().Step))
+	return r.Path(samplesName(r.Model().Step))
 }
+
+// samplesName is a step's picture of samples in the folder of a run. Names sort by
+// step.
+func samplesName(step int) string { return fmt.Sprintf("samples/step-%09d.png", step) }
 
 // Engine is what the run trains on.
 func (r *Run) Engine() Engine { return r.report.Engine }

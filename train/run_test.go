@@ -3,6 +3,7 @@ package train
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -284,23 +285,88 @@ func TestSetAside(t *testing.T) {
 	}
 }
 
-// A process that is killed as it writes or replaces a run leaves files behind.
-func TestSetAsideAfterKills(t *testing.T) {
+// While one process replaces a run, no other does, nor clears up after it.
+func TestSetAsideOnce(t *testing.T) {
 	r := newTinyRun(t, tiny())
 	if err := r.Close(); err != nil {
 		t.Fatal(err)
 	}
-	write(t, r.Path("checkpoints", ".step-000000003.safetensors.ABCDEFGHIJ.tmp"), "half")
-	write(t, r.Path("samples", ".real.png.ABCDEFGHIJ.tmp"), "half")
-	if _, _, err := SetAside(r.Folder); err != nil { // and is killed before it discards
+	_, restore, err := SetAside(r.Folder)
+	if err != nil {
 		t.Fatal(err)
 	}
-	before := files(t, r.Folder)
-	if _, _, err := SetAside(r.Folder); err == nil || !strings.Contains(err.Error(), r.Path(aside)+" has the files of the run before") {
-		t.Errorf("error %v, want one about %s", err, r.Path(aside))
+	if _, _, err := SetAside(r.Folder); err == nil || !strings.Contains(err.Error(), "is being written by another process") {
+		t.Errorf("error %v, want one about another process", err)
 	}
-	if diff := cmp.Diff(before, files(t, r.Folder)); diff != "" {
-		t.Errorf("files (-want +got):\n%s", diff)
+	if err := restore(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A process that is killed as it writes or replaces a run leaves files behind. The
+// run is found where it was, until the one in its place has a checkpoint.
+func TestRecover(t *testing.T) {
+	move := func(t *testing.T, r *Run, names ...string) {
+		t.Helper()
+		if err := moveRun(r.Folder, r.Path(aside), names); err != nil {
+			t.Fatal(err)
+		}
+	}
+	begin := func(t *testing.T, r *Run) {
+		for _, name := range []string{"run.json", "losses.csv", "samples/real.png", "checkpoints/.lock"} {
+			if err := os.MkdirAll(filepath.Dir(r.Path(name)), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			write(t, r.Path(name), `{"gan":"new","status":"running"}`)
+		}
+	}
+	replaced := map[string]bool{"when the new one had a checkpoint": true}
+	for when, killed := range map[string]func(*testing.T, *Run){
+		"before it moved a file": func(*testing.T, *Run) {},
+		"after the first file":   func(t *testing.T, r *Run) { move(t, r, runFiles[0]) },
+		"after all but run.json": func(t *testing.T, r *Run) { move(t, r, runFiles[:len(runFiles)-1]...) },
+		"after all files":        func(t *testing.T, r *Run) { move(t, r, runFiles...) },
+		"as the new one began": func(t *testing.T, r *Run) {
+			move(t, r, runFiles...)
+			begin(t, r)
+		},
+		"when the new one had a checkpoint": func(t *testing.T, r *Run) {
+			move(t, r, runFiles...)
+			begin(t, r)
+			write(t, r.Path("checkpoints", checkpointName(0)), "new")
+		},
+	} {
+		t.Run(when, func(t *testing.T) {
+			r := newTinyRun(t, tiny())
+			if err := r.Close(); err != nil {
+				t.Fatal(err)
+			}
+			write(t, r.Path("notes.txt"), "mine")
+			write(t, r.Path("checkpoints", ".step-000000003.safetensors.ABCDEFGHIJ.tmp"), "half")
+			write(t, r.Path("samples", ".real.png.ABCDEFGHIJ.tmp"), "half")
+			want := files(t, r.Folder)
+			if err := os.Mkdir(r.Path(aside), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			killed(t, r)
+			if replaced[when] {
+				want = files(t, r.Folder)
+				maps.DeleteFunc(want, func(name string, _ []byte) bool { return strings.HasPrefix(name, aside) })
+			}
+			if err := Recover(r.Folder); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, files(t, r.Folder)); diff != "" {
+				t.Errorf("files (-want +got):\n%s", diff)
+			}
+			discard, _, err := SetAside(r.Folder)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := discard(); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }
 

@@ -297,6 +297,10 @@ func (t *Trainer) watched(n int) (*tensor.Dense, error) {
 	return t.pictures(&t.watch, n, func(i int) int { return i })
 }
 
+// madeAtOnce is how many samples the tape makes at a time, since it keeps what
+// every layer makes of them: as many as the largest grid of the published GANs has.
+const madeAtOnce = 100
+
 // pictures makes n samples by a graph that is built at first use; number says
 // which picture of the seed each is.
 func (t *Trainer) pictures(graph **nn.Inference, n int, number func(i int) int) (*tensor.Dense, error) {
@@ -304,22 +308,27 @@ func (t *Trainer) pictures(graph **nn.Inference, n int, number func(i int) int) 
 	if err := t.Store(); err != nil {
 		return nil, err
 	}
+	size := min(n, madeAtOnce)
 	if *graph == nil {
 		var err error
-		if *graph, err = nn.NewInference(arch.Generator, gan.Generator, t.Model.Weights(arch.Generator), n); err != nil {
+		if *graph, err = nn.NewInference(arch.Generator, gan.Generator, t.Model.Weights(arch.Generator), size); err != nil {
 			return nil, err
 		}
 	}
-	z := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(n, gan.Latent.Size))
-	for i := range n {
-		fillNoise(floats(z)[i*gan.Latent.Size:][:gan.Latent.Size], gan.Latent, t.Model.Seed, pictureStream, uint64(number(i)))
+	all := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(append([]int{n}, gan.Image...)...))
+	z := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(size, gan.Latent.Size))
+	for first := 0; first < n; first += size { // the last ones may be more than are wanted
+		for i := range size {
+			fillNoise(floats(z)[i*gan.Latent.Size:][:gan.Latent.Size], gan.Latent, t.Model.Seed, pictureStream, uint64(number(first+i)))
+		}
+		labels := t.labelled(gan.Generator, size, func(i int) int { return number(first+i) % gan.Classes })
+		out, err := (*graph).Run(append([]*tensor.Dense{z}, labels...)...)
+		if err != nil {
+			return nil, err
+		}
+		copy(floats(all)[first*len(floats(all))/n:], floats(out[0]))
 	}
-	labels := t.labelled(gan.Generator, n, func(i int) int { return number(i) % gan.Classes })
-	out, err := (*graph).Run(append([]*tensor.Dense{z}, labels...)...)
-	if err != nil {
-		return nil, err
-	}
-	return out[0], nil
+	return all, nil
 }
 
 // RealImages returns as many examples of the data set as the grid has, scaled

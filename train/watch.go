@@ -10,8 +10,12 @@ import (
 	"github.com/gantrain/gantrain/train/record"
 )
 
-// watch judges the numbers of a step.
+// watch judges the numbers of a step. In phases one network wins for a time,
+// because it is trained alone.
 func (r *Run) watch(values []float64) error {
+	if len(r.Model().GAN.Recipe.Phases) > 0 {
+		return nil
+	}
 	names := r.LossNames()
 	number := func(name string) float64 {
 		if i := slices.Index(names, name); i >= 0 {

@@ -1,9 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"path/filepath"
 
 	"github.com/urfave/cli/v2"
 
@@ -20,6 +24,7 @@ func newResume() *cli.Command {
 			"gantrain resume runs/digits",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "previous", Usage: "go on from the checkpoint before the newest, if that one is damaged", DisableDefaultText: true},
+			&cli.StringFlag{Name: "data", Usage: "find the run's data at `PATH`, where it has moved", DefaultText: "where it was"},
 			&cli.StringFlag{Name: "engine", Usage: engineUsage, DefaultText: "the run's own"},
 			providerFlag("the run's own"),
 			libraryFlag,
@@ -36,6 +41,9 @@ func newResume() *cli.Command {
 			if o.Runtime.Provider, err = providerOf(c); err != nil {
 				return err
 			}
+			if err := train.Recover(c.Args().First()); err != nil {
+				return err
+			}
 			if c.Bool("previous") {
 				damaged, err := train.SkipDamaged(c.Args().First())
 				if err != nil {
@@ -45,33 +53,46 @@ func newResume() *cli.Command {
 					fmt.Fprintf(c.App.ErrWriter, "gantrain: the newest checkpoint is damaged and now called %s\n", damaged)
 				}
 			}
-			return resume(c.Context, c.Args().First(), o, c.App.Writer, c.App.ErrWriter)
+			return resume(c.Context, c.Args().First(), c.String("data"), o, c.App.Writer, c.App.ErrWriter)
 		},
 	}
 }
 
-func resume(ctx context.Context, folder string, o train.Options, stdout, stderr io.Writer) error {
+// resume goes on with a run, on data at a path or, where that is empty, where the
+// run's was.
+func resume(ctx context.Context, folder, path string, o train.Options, stdout, stderr io.Writer) error {
 	report, err := train.ReadReport(folder)
 	if err != nil {
 		return err
 	}
-	if report.Status == train.Finished {
-		fmt.Fprintf(stdout, "%s has finished its %d steps\n", folder, report.Goal)
-		return nil
+	if _, err := train.Checkpoints(folder); err != nil {
+		return fmt.Errorf("%w: it did not come to its first; with --force, the command that began it begins again", err)
 	}
 	model, err := train.LatestModel(folder)
 	if err != nil {
 		return err
 	}
-	s := sourceOf(report.Data.Name)
-	if s == nil && report.Data.Path == "" {
+	if report.Status == train.Finished && model.Step >= report.Goal { // not if its last checkpoint was skipped
+		fmt.Fprintf(stdout, "%s has finished its %d steps\n", folder, report.Goal)
+		return nil
+	}
+	if path != "" {
+		if path, err = filepath.Abs(path); err != nil {
+			return err
+		}
+	}
+	s, at := sourceOf(report.Data.Name), cmp.Or(path, report.Data.Path)
+	if s == nil && at == "" {
 		return fmt.Errorf("%s: run.json says neither where its data is nor a data set that is known: it names %q", folder, report.Data.Name)
 	}
-	data, err := openData(ctx, s, report.Data.Path, model.GAN, report.Seed)
+	data, err := openData(ctx, s, at, model.GAN, report.Seed)
+	if path == "" && errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: if it has moved, say where by --data", err)
+	}
 	if err != nil {
 		return err
 	}
-	run, err := train.OpenRun(ctx, folder, data, o)
+	run, err := train.OpenRun(ctx, folder, data, at, o)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"strings"
 	"time"
@@ -51,7 +52,13 @@ func startRun(ctx context.Context, o trainOptions, data dataset.Set) error {
 	if _, missing := o.train.Choose(ctx); missing != nil && o.train.Engine == train.ORT {
 		return fmt.Errorf("%w; --engine auto trains without it", missing)
 	}
+	if err := train.Recover(o.out); err != nil {
+		return err
+	}
 	if _, err := train.ReadReport(o.out); err == nil && !o.force {
+		if _, err := train.Checkpoints(o.out); err != nil {
+			return fmt.Errorf("%s holds a run that did not come to its first checkpoint: --force replaces it", o.out)
+		}
 		return fmt.Errorf("%s holds a run: 'gantrain resume %s' goes on with it, --force replaces it", o.out, o.out)
 	}
 	created, err := command.NewFolder(o.out, o.force)
@@ -102,7 +109,8 @@ func trainRun(ctx context.Context, run *train.Run, stdout, stderr io.Writer) err
 	run.OnStep = func(step int, values []float64) {
 		var words []string
 		for i, name := range names {
-			if i < len(m.GAN.Recipe.Updates) || name == "d_accuracy" {
+			computed := !math.IsNaN(values[i]) // in phases, one network's alone
+			if computed && (i < len(m.GAN.Recipe.Updates) || name == "d_accuracy") {
 				words = append(words, fmt.Sprintf("%s %.3f", name, values[i]))
 			}
 		}

@@ -98,12 +98,13 @@ func trainGAN(c *cli.Context, gan arch.GAN, s *source) error {
 		stdout: c.App.Writer, stderr: c.App.ErrWriter,
 	}
 	var err error
+	var changed string // what made the recipe of --from, where it is taken over
 	if path := c.String("from"); path != "" {
 		if o.from, err = loadModel(path); err != nil {
 			return err
 		}
 		if gan.Name == "" {
-			gan = o.from.GAN
+			gan, changed = o.from.GAN, o.from.Arguments
 		}
 	}
 	if o.train.Engine, err = engineOf(c, trainEngines...); err != nil {
@@ -120,7 +121,7 @@ func trainGAN(c *cli.Context, gan arch.GAN, s *source) error {
 		if err != nil {
 			return err
 		}
-		o.arguments = strings.TrimSpace(o.arguments + " from=" + sum)
+		o.arguments = strings.Join(strings.Fields(changed+" "+o.arguments+" from="+sum), " ")
 	}
 	if o.out == "" {
 		o.out = filepath.Join("runs", gan.Name)
