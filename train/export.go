@@ -298,7 +298,7 @@ func (m *Model) info(role arch.Role) modelinfo.Info {
 		}
 	}
 	if m.network(role).Conditional() {
-		info.Classes = m.GAN.Classes
+		info.Classes, info.ClassNames = m.GAN.Classes, m.ClassNames
 	}
 	return info
 }

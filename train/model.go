@@ -30,6 +30,8 @@ type Model struct {
 	Seed    uint64
 	Dataset string
 	Licence string // of the data set
+	// ClassNames are what the data set calls its classes, where it does.
+	ClassNames []string
 	// Arguments are the settings that differ from the published recipe, as
 	// "batch=64".
 	Arguments string
@@ -84,6 +86,10 @@ func (m *Model) Save(path string) error {
 	if err != nil {
 		return fmt.Errorf("train: %s: %w", path, err)
 	}
+	names, err := json.Marshal(m.ClassNames)
+	if err != nil {
+		return fmt.Errorf("train: %s: %w", path, err)
+	}
 	return checkpoint.Write(path, checkpoint.Checkpoint{
 		Metadata: map[string]string{
 			"format":    "gantrain 1",
@@ -93,6 +99,7 @@ func (m *Model) Save(path string) error {
 			"dataset":   m.Dataset,
 			"licence":   m.Licence,
 			"arguments": m.Arguments,
+			"classes":   string(names),
 			"watch":     string(watch),
 		},
 		Tensors: m.State,
@@ -126,6 +133,14 @@ func newModel(c checkpoint.Checkpoint) (*Model, error) {
 	}
 	if err := m.GAN.Check(); err != nil {
 		return nil, fmt.Errorf("its architecture: %w", err)
+	}
+	if names := c.Metadata["classes"]; names != "" { // older ones have none
+		if err := json.Unmarshal([]byte(names), &m.ClassNames); err != nil {
+			return nil, fmt.Errorf("the names of its classes can't be read: %w", err)
+		}
+	}
+	if len(m.ClassNames) > m.GAN.Classes {
+		return nil, fmt.Errorf("it names %d classes, and has %d", len(m.ClassNames), m.GAN.Classes)
 	}
 	if watch := c.Metadata["watch"]; watch != "" { // older ones have none
 		if err := json.Unmarshal([]byte(watch), &m.Watch); err != nil {

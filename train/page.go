@@ -114,6 +114,11 @@ func asked(r Report) []record.Fact {
 	add("changes to the recipe", r.Arguments)
 	add("data", fmt.Sprintf("%s, %d examples", r.Data.Name, r.Data.Images))
 	add("its licence", r.Data.Licence)
+	var classes []string
+	for label, name := range r.Data.ClassNames {
+		classes = append(classes, fmt.Sprintf("%d %s", label, name))
+	}
+	add("classes", strings.Join(classes, ", "))
 	add("steps", fmt.Sprint(r.Goal))
 	add("seed", fmt.Sprint(r.Seed))
 	add("engine", string(r.Engine))

@@ -49,6 +49,8 @@ type Data struct {
 	Images  int    `json:"images"`
 	SHA256  string `json:"sha256"`                  // of the pixels or points
 	Labels  string `json:"labels_sha256,omitempty"` // where the GAN takes labels
+	// ClassNames are what the labels from 0 on stand for, where they have names.
+	ClassNames []string `json:"class_names,omitempty"`
 }
 
 // Versions are those of the parts that numbers depend on.
@@ -67,7 +69,9 @@ func newReport(m *Model, data Examples, goal int, source string, e Engine) Repor
 	return Report{
 		Status: Running, GAN: m.GAN.Name, Variant: m.GAN.Variant, Arguments: m.Arguments,
 		Seed: m.Seed, Engine: e, Goal: goal,
-		Data: Data{Name: name, Path: source, Licence: licence, Images: data.Len(), SHA256: data.Sum(), Labels: labelSum(m.GAN, data)},
+		Data: Data{
+			Name: name, Path: source, Licence: licence, Images: data.Len(), SHA256: data.Sum(), Labels: labelSum(m.GAN, data), ClassNames: m.ClassNames,
+		},
 	}
 }
 

@@ -24,7 +24,7 @@ func newDiscriminate() *cli.Command {
 		Description: "Pictures are PNG or JPEG files of the size that the model takes. Example:\n\n" +
 			"ganinfer discriminate runs/digits/discriminator.onnx pictures/*.png",
 		Flags: append([]cli.Flag{
-			&cli.StringFlag{Name: "label", Usage: "take all pictures for class `CLASS`, counted from 0", DefaultText: labelDefault},
+			&cli.StringFlag{Name: "label", Usage: "take all pictures for class `CLASS`, by its number from 0 on or its name", DefaultText: labelDefault},
 			&cli.StringFlag{Name: "labels", Usage: "take the pictures for the `CLASSES`, one each, as 3,1,4", DefaultText: labelDefault},
 		}, sessionFlags()...),
 		Action: func(c *cli.Context) error {
@@ -36,7 +36,7 @@ func newDiscriminate() *cli.Command {
 				return command.Usage(c, "%d arguments, want a discriminator and pictures", c.NArg())
 			}
 			pictures := c.Args().Tail()
-			given, err := labelsOf(c)
+			given, err := classesOf(c)
 			if err != nil {
 				return err
 			}
@@ -59,18 +59,17 @@ const longJudging = 2048
 type judgement struct{ logit, probability float64 }
 
 // discriminate writes a table of what the model says of each picture.
-func discriminate(ctx context.Context, path string, pictures []string, given labels, engine engine, stdout, stderr io.Writer) error {
+func discriminate(ctx context.Context, path string, pictures, classes []string, engine engine, stdout, stderr io.Writer) error {
 	d, err := openDiscriminator(ctx, path, engine, len(pictures), stderr)
 	if err != nil {
 		return err
 	}
 	defer d.session.Close()
-	if d.label != "" && given == nil {
-		if given, err = folderLabels(pictures); err != nil {
-			return err
-		}
+	given, err := d.labelsOf(classes)
+	if d.label != "" && classes == nil {
+		given, err = d.folderLabels(pictures)
 	}
-	if err := d.checkLabels(given); err != nil {
+	if err != nil {
 		return err
 	}
 	var all []judgement

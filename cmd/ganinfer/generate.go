@@ -18,19 +18,19 @@ const (
 
 // generateOptions is what the command line of generate asks for.
 type generateOptions struct {
-	model  string
-	count  int // pictures; 0: one for each row of z, or 64
-	batch  int // 0: the model's own, or defaultBatch
-	seed   uint64
-	labels labels // asked for
-	z      string // noise of one's own
-	out    string // folder for PNG files
-	grid   string // PNG file
-	csv    string // of points
-	npy    string
-	saveZ  string
-	force  bool
-	engine engine
+	model   string
+	count   int // pictures; 0: one for each row of z, or 64
+	batch   int // 0: the model's own, or defaultBatch
+	seed    uint64
+	classes []string // asked for
+	z       string   // noise of one's own
+	out     string   // folder for PNG files
+	grid    string   // PNG file
+	csv     string   // of points
+	npy     string
+	saveZ   string
+	force   bool
+	engine  engine
 
 	stdout, stderr io.Writer
 }
@@ -47,7 +47,7 @@ func newGenerate() *cli.Command {
 		Flags: append([]cli.Flag{
 			&cli.IntFlag{Name: "n", Usage: "make `COUNT` pictures", DefaultText: "64, or as many as --z or --labels holds"},
 			&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "draw the noise from `SEED`"},
-			&cli.StringFlag{Name: "label", Usage: "make pictures of class `CLASS`, counted from 0"},
+			&cli.StringFlag{Name: "label", Usage: "make pictures of class `CLASS`, by its number from 0 on or its name"},
 			&cli.StringFlag{Name: "labels", Usage: "give the pictures the `CLASSES`, as 3,1,4, over and over"},
 			&cli.StringFlag{Name: "out", Usage: "write 000000.png and so on into `FOLDER`"},
 			&cli.StringFlag{Name: "grid", Usage: "write all pictures as one, or a plot of all points, into `FILE.png`"},
@@ -90,11 +90,11 @@ func generateOptionsOf(c *cli.Context) (*generateOptions, error) {
 	case o.out == "" && o.grid == "" && o.csv == "" && o.npy == "":
 		return nil, command.Usage(c, "nothing to write: want --out, --grid, --csv or --npy")
 	}
-	if o.labels, err = labelsOf(c); err != nil {
+	if o.classes, err = classesOf(c); err != nil {
 		return nil, err
 	}
 	if c.IsSet("labels") && !c.IsSet("n") && o.z == "" {
-		o.count = len(o.labels)
+		o.count = len(o.classes)
 	}
 	seen := map[string]string{}
 	for _, f := range []struct{ flag, path string }{
@@ -146,7 +146,7 @@ func generate(ctx context.Context, o *generateOptions) (err error) {
 	if err := g.takes(o); err != nil {
 		return err
 	}
-	if err := g.condition(o.labels); err != nil {
+	if err := g.condition(o.classes); err != nil {
 		return err
 	}
 	return produce(ctx, o, g, noise)

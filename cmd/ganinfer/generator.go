@@ -216,13 +216,13 @@ func (m images) at(i int) []float32 {
 
 // condition settles the classes of the pictures: those that are given, or each
 // in turn.
-func (g *generator) condition(given labels) (err error) {
-	g.labels = given
-	if g.label != "" && given == nil {
+func (g *generator) condition(classes []string) (err error) {
+	if g.label != "" && classes == nil {
 		g.labels, err = g.everyClass()
 		return err
 	}
-	return g.checkLabels(given)
+	g.labels, err = g.labelsOf(classes)
+	return err
 }
 
 // run makes the pictures of noise z [batch, latent], the first of which has that

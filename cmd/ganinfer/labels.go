@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -10,6 +11,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/gantrain/gantrain/cmd/internal/command"
+	"github.com/gantrain/gantrain/internal/nearest"
 	"github.com/gantrain/gantrain/runtime"
 )
 
@@ -19,44 +21,55 @@ type labels []int64
 // of is the class of a picture.
 func (l labels) of(picture int) int64 { return l[picture%len(l)] }
 
-// labelsOf reads --label and --labels; without them there are none.
-func labelsOf(c *cli.Context) (labels, error) {
-	flag := "labels"
+// classesOf reads --label and --labels, each class a number or a name; without them
+// there are none.
+func classesOf(c *cli.Context) ([]string, error) {
 	switch {
 	case c.IsSet("label") && c.IsSet("labels"):
 		return nil, command.Usage(c, "--label and --labels: want one of them")
 	case c.IsSet("label"):
-		flag = "label"
+		return []string{c.String("label")}, nil
 	case !c.IsSet("labels"):
 		return nil, nil
 	}
-	words := []string{c.String(flag)}
-	if flag == "labels" {
-		words = strings.Split(words[0], ",")
+	all := strings.Split(c.String("labels"), ",")
+	for i, class := range all {
+		all[i] = strings.TrimSpace(class)
 	}
-	var all labels
-	for _, word := range words {
-		label, err := strconv.ParseInt(strings.TrimSpace(word), 10, 64)
-		if err != nil || label < 0 {
-			return nil, command.Usage(c, "--%s %s: %q is no class, which is a number from 0 on", flag, c.String(flag), word)
+	return all, nil
+}
+
+// labelsOf are the labels of classes, none of which the model must lack.
+func (n *network) labelsOf(classes []string) (all labels, err error) {
+	if n.label == "" && len(classes) > 0 {
+		return nil, fmt.Errorf("%s takes no labels, and some are asked for", n.path)
+	}
+	for _, class := range classes {
+		label, err := n.labelOf(class)
+		if err != nil {
+			return nil, err
 		}
 		all = append(all, label)
 	}
 	return all, nil
 }
 
-// checkLabels holds classes against the model, which must take labels if there
-// are any.
-func (n *network) checkLabels(all labels) error {
-	if n.label == "" && len(all) > 0 {
-		return fmt.Errorf("%s takes no labels, and some are asked for", n.path)
+// labelOf finds a class by its name, which may be a number too, or by its number.
+func (n *network) labelOf(class string) (int64, error) {
+	known, names := n.info.Classes, n.info.ClassNames
+	if i := slices.Index(names, class); i >= 0 {
+		return int64(i), nil
 	}
-	for _, label := range all {
-		if n.info.Classes > 0 && label >= int64(n.info.Classes) {
-			return fmt.Errorf("%s has no class %d: want 0 to %d", n.path, label, n.info.Classes-1)
-		}
+	label, err := strconv.ParseInt(class, 10, 64)
+	switch {
+	case err == nil && label >= 0 && (known == 0 || label < int64(known)):
+		return label, nil
+	case known == 0:
+		return 0, fmt.Errorf("%s has no class %.80q: want a number from 0 on", n.path, class)
+	case len(names) == 0:
+		return 0, fmt.Errorf("%s has no class %.80q: want 0 to %d", n.path, class, known-1)
 	}
-	return nil
+	return 0, fmt.Errorf("%s has no class %.80q: want 0 to %d, or one of %.200q%s", n.path, class, known-1, strings.Join(names, ", "), nearest.Hint(class, names))
 }
 
 // everyClass lists the classes that the model's metadata tells of.
@@ -72,18 +85,17 @@ func (n *network) everyClass() (labels, error) {
 }
 
 // folderLabels reads the class of each file off the folder that it lies in.
-func folderLabels(files []string) (labels, error) {
-	var all labels
+func (n *network) folderLabels(files []string) (all labels, err error) {
 	for _, file := range files {
 		path, err := filepath.Abs(file)
 		if err != nil {
 			return nil, err
 		}
-		label, err := strconv.ParseUint(filepath.Base(filepath.Dir(path)), 10, 63)
+		label, err := n.labelOf(filepath.Base(filepath.Dir(path)))
 		if err != nil {
-			return nil, fmt.Errorf("%s: nothing tells its class: want --label, --labels, or a folder called by the class, as in 7/a.png", file)
+			return nil, fmt.Errorf("%s: its folder tells no class, nor do --label and --labels: %w", file, err)
 		}
-		all = append(all, int64(label))
+		all = append(all, label)
 	}
 	return all, nil
 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/gantrain/gantrain/export/onnxpb"
@@ -67,6 +68,8 @@ func writeModels(dir string) error {
 		"threeinputs.onnx": three,
 		"digits.onnx":      conditional(generatorModel(generatorInfo, 1, -1, 0), "dense", testClasses),
 		"judge.onnx":       conditional(discriminatorModel("logit", "probability"), "flatten", testClasses),
+		"shapes.onnx":      named(conditional(generatorModel(generatorInfo, 1, -1, 0), "dense", testClasses)),
+		"critic.onnx":      named(conditional(discriminatorModel("logit", "probability"), "flatten", testClasses)),
 		"wronginfo.onnx":   wrongInfo,
 		"logit.onnx":       discriminatorModel("logit"),
 		"probability.onnx": discriminatorModel("probability"),
@@ -189,6 +192,12 @@ func conditional(m *onnxpb.ModelProto, node string, classes int) *onnxpb.ModelPr
 	return m
 }
 
+// named gives the classes of a model names, one of which is another's number.
+func named(m *onnxpb.ModelProto) *onnxpb.ModelProto {
+	m.MetadataProps = append(m.MetadataProps, &onnxpb.StringStringEntryProto{Key: "gan.classes.names", Value: `["disc","square","1"]`})
+	return m
+}
+
 // shapesModel has an input and an output of any shapes, and reshapes one into
 // the other: it loads, and is not to be run.
 func shapesModel(info modelinfo.Info, in, out string, from, to []int64) *onnxpb.ModelProto {
@@ -206,7 +215,7 @@ func model(info modelinfo.Info, g *onnxpb.GraphProto) *onnxpb.ModelProto {
 		IrVersion: 8, ProducerName: "test", ProducerVersion: "1",
 		OpsetImport: []*onnxpb.OperatorSetIdProto{{Version: 15}}, Graph: g,
 	}
-	if info != (modelinfo.Info{}) {
+	if !cmp.Equal(info, modelinfo.Info{}) {
 		for k, v := range info.Map() {
 			m.MetadataProps = append(m.MetadataProps, &onnxpb.StringStringEntryProto{Key: k, Value: v})
 		}

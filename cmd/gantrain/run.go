@@ -49,6 +49,9 @@ func startRun(ctx context.Context, o trainOptions, data dataset.Set) error {
 		GAN: o.gan, State: state, Seed: o.seed,
 		Dataset: name, Licence: licence, Arguments: o.arguments,
 	}
+	if images, ok := data.(*dataset.Images); ok && o.gan.Classes > 0 {
+		model.ClassNames = images.Classes
+	}
 	if _, missing := o.train.Choose(ctx); missing != nil && o.train.Engine == train.ORT {
 		return fmt.Errorf("%w; --engine auto trains without it", missing)
 	}

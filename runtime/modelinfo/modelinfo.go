@@ -4,6 +4,7 @@
 package modelinfo
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"strconv"
@@ -29,6 +30,8 @@ type Info struct {
 
 	Min, Max float64 // the range of a picture's values; both 0 where there are none
 	Classes  int     // labels run from 0 to Classes-1
+	// ClassNames are what the labels from 0 on stand for, where they have names.
+	ClassNames []string
 
 	Dataset        string // what it was trained on: "MNIST"
 	DatasetLicence string
@@ -50,6 +53,7 @@ const (
 	keyMin            = "gan.value.min"
 	keyMax            = "gan.value.max"
 	keyClasses        = "gan.classes"
+	keyClassNames     = "gan.classes.names" // as a JSON list
 	keyDataset        = "gan.dataset"
 	keyDatasetLicence = "gan.dataset.licence"
 	keySeed           = "gan.seed"
@@ -94,6 +98,10 @@ func (i Info) Map() map[string]string {
 	if i.Classes != 0 {
 		m[keyClasses] = strconv.Itoa(i.Classes)
 	}
+	if len(i.ClassNames) > 0 {
+		names, _ := json.Marshal(i.ClassNames) // strings can be written
+		m[keyClassNames] = string(names)
+	}
 	return m
 }
 
@@ -110,6 +118,7 @@ func Parse(m map[string]string) (Info, error) {
 		Min:            p.number(keyMin),
 		Max:            p.number(keyMax),
 		Classes:        p.integer(keyClasses, 1, largest),
+		ClassNames:     p.list(keyClassNames),
 		Dataset:        m[keyDataset],
 		DatasetLicence: m[keyDatasetLicence],
 		Seed:           p.seed(keySeed),
@@ -121,6 +130,9 @@ func Parse(m map[string]string) (Info, error) {
 	_, hasMax := m[keyMax]
 	if hasMin != hasMax || hasMin && i.Min >= i.Max {
 		p.fail(keyMin, fmt.Sprintf("a number below %s %q", keyMax, m[keyMax]))
+	}
+	if len(i.ClassNames) > i.Classes {
+		p.fail(keyClassNames, fmt.Sprintf("at most %s %q", keyClasses, m[keyClasses]))
 	}
 	if p.err != nil {
 		return Info{}, p.err
@@ -162,6 +174,14 @@ func (p *parser) number(key string) float64 {
 		p.fail(key, "a finite number")
 	}
 	return v
+}
+
+func (p *parser) list(key string) (all []string) {
+	s, ok := p.m[key]
+	if ok && json.Unmarshal([]byte(s), &all) != nil {
+		p.fail(key, "a JSON list of texts")
+	}
+	return all
 }
 
 func (p *parser) seed(key string) uint64 {

@@ -2,6 +2,7 @@ package modelinfo
 
 import (
 	"math"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -13,7 +14,7 @@ import (
 var (
 	generator = Info{
 		Architecture: "guo-mlp", Variant: "literal", Network: Generator,
-		Latent: 100, Distribution: latent.Normal, Min: -1, Max: 1, Classes: 10,
+		Latent: 100, Distribution: latent.Normal, Min: -1, Max: 1, Classes: 10, ClassNames: []string{"cat", "a \"dog\""},
 		Dataset: "mnist", DatasetLicence: "CC BY-SA 3.0",
 		Seed: math.MaxUint64, Step: 93600, Arguments: "batch=64 lr=0.0002", Average: 0.999,
 	}
@@ -28,7 +29,7 @@ func TestMap(t *testing.T) {
 		"generator": {generator, map[string]string{
 			"gan.architecture": "guo-mlp", "gan.variant": "literal", "gan.network": "generator",
 			"gan.latent.size": "100", "gan.latent.distribution": "normal",
-			"gan.value.min": "-1", "gan.value.max": "1", "gan.classes": "10",
+			"gan.value.min": "-1", "gan.value.max": "1", "gan.classes": "10", "gan.classes.names": `["cat","a \"dog\""]`,
 			"gan.dataset": "mnist", "gan.dataset.licence": "CC BY-SA 3.0",
 			"gan.seed": "18446744073709551615", "gan.step": "93600", "gan.arguments": "batch=64 lr=0.0002", "gan.average.decay": "0.999",
 		}},
@@ -55,7 +56,7 @@ func TestParseReadsMap(t *testing.T) {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 	}
-	if got, err := Parse(nil); err != nil || got != (Info{}) {
+	if got, err := Parse(nil); err != nil || !cmp.Equal(got, Info{}) {
 		t.Errorf("Parse(nil) = %v, %v, want the zero value", got, err)
 	}
 }
@@ -74,13 +75,16 @@ func TestParseRefuses(t *testing.T) {
 		{"gan.value.max", "NaN"},
 		{"gan.value.max", "+Inf"},
 		{"gan.classes", "ten"},
+		{"gan.classes.names", "cat"},
+		{"gan.classes.names", "[1]"},
+		{"gan.classes.names", `["1","2","3","4","5","6","7","8","9","10","11"]`},
 		{"gan.seed", "-1"},
 		{"gan.seed", "18446744073709551616"},
 		{"gan.step", "-1"},
 	} {
 		m := generator.Map()
 		m[c.key] = c.value
-		if _, err := Parse(m); err == nil || !strings.Contains(err.Error(), c.key) || !strings.Contains(err.Error(), c.value) {
+		if _, err := Parse(m); err == nil || !strings.Contains(err.Error(), c.key) || !strings.Contains(err.Error(), strconv.Quote(c.value)) {
 			t.Errorf("%s = %q: error %v, want one that names both", c.key, c.value, err)
 		}
 	}
