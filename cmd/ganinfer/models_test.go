@@ -66,10 +66,10 @@ func writeModels(dir string) error {
 		"fixed.onnx":       fixed,
 		"label.onnx":       labelled,
 		"threeinputs.onnx": three,
-		"digits.onnx":      conditional(generatorModel(generatorInfo, 1, -1, 0), "dense", testClasses),
-		"judge.onnx":       conditional(discriminatorModel("logit", "probability"), "flatten", testClasses),
-		"shapes.onnx":      named(conditional(generatorModel(generatorInfo, 1, -1, 0), "dense", testClasses)),
-		"critic.onnx":      named(conditional(discriminatorModel("logit", "probability"), "flatten", testClasses)),
+		"digits.onnx":      conditional(generatorModel(generatorInfo, 1, -1, 0), "dense"),
+		"judge.onnx":       conditional(discriminatorModel("logit", "probability"), "flatten"),
+		"shapes.onnx":      named(conditional(generatorModel(generatorInfo, 1, -1, 0), "dense")),
+		"critic.onnx":      named(conditional(discriminatorModel("logit", "probability"), "flatten")),
 		"wronginfo.onnx":   wrongInfo,
 		"logit.onnx":       discriminatorModel("logit"),
 		"probability.onnx": discriminatorModel("probability"),
@@ -172,15 +172,15 @@ func discriminatorModel(outputs ...string) *onnxpb.ModelProto {
 
 // conditional gives a model an input label, of which it adds the class's number,
 // in tenths, to all that the node of that name computes.
-func conditional(m *onnxpb.ModelProto, node string, classes int) *onnxpb.ModelProto {
+func conditional(m *onnxpb.ModelProto, node string) *onnxpb.ModelProto {
 	const pixels = testSide * testSide
 	g := m.Graph
-	table := make([]float32, classes*pixels)
+	table := make([]float32, testClasses*pixels)
 	for i := range table {
 		table[i] = float32(i/pixels) / 10
 	}
 	g.Input = append(g.Input, valueInfo("label", onnxpb.TensorProto_INT64, -1, 1))
-	g.Initializer = append(g.Initializer, floatTensor("table", table, int64(classes), pixels))
+	g.Initializer = append(g.Initializer, floatTensor("table", table, testClasses, pixels))
 	i := slices.IndexFunc(g.Node, func(n *onnxpb.NodeProto) bool { return n.Name == node })
 	out := g.Node[i].Output[0]
 	g.Node[i].Output[0] = "unlabelled"
@@ -188,7 +188,7 @@ func conditional(m *onnxpb.ModelProto, node string, classes int) *onnxpb.ModelPr
 		&onnxpb.NodeProto{Name: "embedding", OpType: "Gather", Input: []string{"table", "label"}, Output: []string{"rows"}},
 		&onnxpb.NodeProto{Name: "rows", OpType: "Flatten", Input: []string{"rows"}, Output: []string{"class"}},
 		&onnxpb.NodeProto{Name: "condition", OpType: "Add", Input: []string{"unlabelled", "class"}, Output: []string{out}})
-	m.MetadataProps = append(m.MetadataProps, &onnxpb.StringStringEntryProto{Key: "gan.classes", Value: strconv.Itoa(classes)})
+	m.MetadataProps = append(m.MetadataProps, &onnxpb.StringStringEntryProto{Key: "gan.classes", Value: strconv.Itoa(testClasses)})
 	return m
 }
 

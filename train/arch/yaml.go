@@ -115,7 +115,7 @@ func parseYAML(text []byte, name string) (GAN, error) {
 	}
 	var document, second yaml.Node
 	documents := yaml.NewDecoder(bytes.NewReader(text))
-	if err := documents.Decode(&document); err != nil && err != io.EOF {
+	if err := documents.Decode(&document); err != nil && !errors.Is(err, io.EOF) {
 		return GAN{}, syntaxError(text, err)
 	}
 	if len(document.Content) != 1 {
@@ -123,7 +123,7 @@ func parseYAML(text []byte, name string) (GAN, error) {
 	}
 	if err := documents.Decode(&second); err == nil {
 		return GAN{}, fmt.Errorf("line %d: a second document, want one GAN", second.Line)
-	} else if err != io.EOF {
+	} else if !errors.Is(err, io.EOF) {
 		return GAN{}, syntaxError(text, err)
 	}
 	root := document.Content[0]
