@@ -38,8 +38,10 @@ const (
 // that no run has written are left where they are, and in the way they are an
 // error, as is a process that still writes the run.
 func SetAside(folder string) (discard, restore func() error, err error) {
-	if err := errors.Join(unlocked(folder), Recover(folder), onlyRunFiles(folder)); err != nil {
-		return nil, nil, err
+	for _, ready := range []func(string) error{unlocked, Recover, onlyRunFiles} {
+		if err := ready(folder); err != nil {
+			return nil, nil, err
+		}
 	}
 	keep := filepath.Join(folder, aside)
 	if err := os.Mkdir(keep, 0o755); err != nil {
