@@ -89,7 +89,7 @@ func (r *Run) draw(path string, generated *tensor.Dense) error {
 	case !gan.Image.Picture():
 		return record.Scatter(path, gan.Name, pairs(r.trainer.spaced(gan.Grid.Rows*gan.Grid.Columns)), pairs(generated))
 	case generated == nil:
-		generated = r.trainer.RealImages()
+		generated = r.trainer.spaced(min(gan.Grid.Rows*gan.Grid.Columns, r.trainer.data.Len()))
 	}
 	return record.Grid(path, inner(generated, gan.Grid.Border), gan.Grid.Columns, gan.Min, gan.Max, gan.Grid.Inverted)
 }

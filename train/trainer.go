@@ -331,18 +331,6 @@ func (t *Trainer) pictures(graph **nn.Inference, n int, number func(i int) int) 
 	return all, nil
 }
 
-// RealImages returns as many examples of the data set as the grid has, scaled
-// as the networks see them.
-func (t *Trainer) RealImages() *tensor.Dense {
-	gan := t.Model.GAN
-	n := min(gan.Grid.Rows*gan.Grid.Columns, t.data.Len())
-	first := make([]int, n)
-	for i := range first {
-		first[i] = i
-	}
-	return t.examples(first)
-}
-
 // Close releases the compiled steps.
 func (t *Trainer) Close() error {
 	t.wait()
