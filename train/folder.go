@@ -63,7 +63,7 @@ func SetAside(folder string) (discard, restore func() error, err error) {
 // folder: the run is put back, unless the new one came to its first checkpoint.
 func Recover(folder string) error {
 	keep := filepath.Join(folder, aside)
-	if _, err := os.Stat(keep); errors.Is(err, fs.ErrNotExist) {
+	if info, err := os.Stat(keep); err != nil || !info.IsDir() {
 		return nil
 	}
 	l, err := take(filepath.Join(keep, asideLock), folder)
