@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 
 	"github.com/gantrain/gantrain/train/record"
 )
@@ -63,8 +64,8 @@ func SetAside(folder string) (discard, restore func() error, err error) {
 // folder: the run is put back, unless the new one came to its first checkpoint.
 func Recover(folder string) error {
 	keep := filepath.Join(folder, aside)
-	if info, err := os.Stat(keep); err != nil || !info.IsDir() {
-		return nil
+	if _, err := os.ReadDir(keep); errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return nil // nothing lies aside, or there is no folder at all
 	}
 	l, err := take(filepath.Join(keep, asideLock), folder)
 	if err != nil {
