@@ -53,7 +53,12 @@ func SetAside(folder string) (discard, restore func() error, err error) {
 		return nil, nil, err
 	}
 	discard = func() error { return errors.Join(l.Close(), removeAside(keep)) }
-	restore = func() error { return errors.Join(putBack(keep, folder), discard()) }
+	restore = func() error {
+		if err := putBack(keep, folder); err != nil {
+			return errors.Join(err, l.Close()) // what is still aside stays there
+		}
+		return discard()
+	}
 	if err := moveRun(folder, keep, runFiles); err != nil {
 		return nil, nil, errors.Join(err, restore())
 	}

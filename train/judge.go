@@ -10,18 +10,19 @@ import (
 )
 
 // judgedExamples is how many real and how many generated examples a histogram is
-// made of, at least.
+// made of, at least, and as many as the grid has.
 const judgedExamples = 256
 
 // judge returns the probabilities at which the discriminator, in inference mode,
 // takes real and generated examples for real. It is shown equally many, in
-// batches of the grid's size.
+// batches of the grid's size, or of madeAtOnce.
 func (t *Trainer) judge() (real, fake []float64, err error) {
 	if err := t.Store(); err != nil {
 		return nil, nil, err
 	}
 	gan := t.Model.GAN
-	size := min(gan.Grid.Rows*gan.Grid.Columns, madeAtOnce)
+	grid := gan.Grid.Rows * gan.Grid.Columns
+	size := min(grid, madeAtOnce)
 	generator, err := nn.NewInference(arch.Generator, gan.Generator, t.Model.Weights(arch.Generator), size)
 	if err != nil {
 		return nil, nil, err
@@ -30,7 +31,7 @@ func (t *Trainer) judge() (real, fake []float64, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	batches := (judgedExamples + size - 1) / size
+	batches := (max(judgedExamples, grid) + size - 1) / size
 	index := t.spacedOut(batches * size)
 	examples := t.examples(index)
 	z := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(size, gan.Latent.Size))

@@ -303,6 +303,30 @@ func TestSetAsideOnce(t *testing.T) {
 	}
 }
 
+// What can't be put back stays aside.
+func TestRestoreInTheWay(t *testing.T) {
+	r := newTinyRun(t, tiny())
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, restore, err := SetAside(r.Folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(r.Path("samples"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	write(t, r.Path("samples", "mine.png"), "mine")
+	if err := restore(); err == nil {
+		t.Error("nothing was in the way")
+	}
+	for _, name := range []string{"run.json", filepath.Join(aside, "samples", "real.png"), filepath.Join(aside, "checkpoints", checkpointName(0))} {
+		if _, err := os.Stat(r.Path(name)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // A process that is killed as it writes or replaces a run leaves files behind. The
 // run is found where it was, until the one in its place has a checkpoint.
 func TestRecover(t *testing.T) {

@@ -298,7 +298,7 @@ func (t *Trainer) watched(n int) (*tensor.Dense, error) {
 }
 
 // madeAtOnce is how many samples the tape makes at a time, since it keeps what
-// every layer makes of them: as many as the largest grid of the published GANs has.
+// every layer makes of them: as many as the largest grid of published pictures has.
 const madeAtOnce = 100
 
 // pictures makes n samples by a graph that is built at first use; number says
