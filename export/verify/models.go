@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 
 	"gorgonia.org/tensor"
@@ -39,8 +40,8 @@ func Inputs(s *runtime.Session, batch int, seed uint64) (map[string]*tensor.Dens
 	}
 	in := map[string]*tensor.Dense{}
 	for number, p := range s.Inputs() {
-		if p.Shape == nil {
-			return nil, fmt.Errorf("input %s: want a model that says how many axes it has", p)
+		if len(p.Shape) == 0 {
+			return nil, fmt.Errorf("input %s: want a model that says how many axes it has, one at least", p)
 		}
 		shape, count := make(tensor.Shape, len(p.Shape)), int64(1)
 		for axis, size := range p.Shape {
@@ -136,7 +137,10 @@ func ranges(sessions ...*runtime.Session) (lo, hi [2]float64, err error) {
 }
 
 func compareOutputs(a, b *tensor.Dense, lo, hi [2]float64) (Pair, error) {
-	p := Pair{Batch: b.Shape()[0]}
+	p := Pair{Batch: 1}
+	if b.Dims() > 0 {
+		p.Batch = b.Shape()[0]
+	}
 	x, err := numbers(a)
 	if err != nil {
 		return p, err
@@ -147,9 +151,11 @@ func compareOutputs(a, b *tensor.Dense, lo, hi [2]float64) (Pair, error) {
 	}
 	switch s, t := a.Shape(), b.Shape(); {
 	case slices.Equal(s, t):
-	case len(s) == 4 && slices.Equal(s, tensor.Shape{t[0], t[2], t[3], t[1]}):
+	case len(s) != 4 || len(t) != 4:
+		return p, fmt.Errorf("has shape %v, want %v", s, t)
+	case slices.Equal(s, tensor.Shape{t[0], t[2], t[3], t[1]}):
 		x = picture.ChannelsFirst(x, s)
-	case len(s) == 4 && slices.Equal(t, tensor.Shape{s[0], s[2], s[3], s[1]}):
+	case slices.Equal(t, tensor.Shape{s[0], s[2], s[3], s[1]}):
 		y = picture.ChannelsFirst(y, t)
 	default:
 		return p, fmt.Errorf("has shape %v, want %v", s, t)
@@ -175,29 +181,27 @@ func compareOutputs(a, b *tensor.Dense, lo, hi [2]float64) (Pair, error) {
 	if picture {
 		p.Levels = p.Max / (hi[1] - lo[1]) * 255
 	}
-	p.Max, p.Mean = p.Max/largest, sum/float64(len(x))/largest
+	p.Max, p.Mean = p.Max/largest, sum/float64(max(1, len(x)))/largest
 	return p, nil
 }
 
 func numbers(v *tensor.Dense) ([]float64, error) {
-	out := make([]float64, v.DataSize())
-	switch data := v.Data().(type) {
-	case []float32:
-		for i, x := range data {
-			out[i] = float64(x)
+	data := reflect.ValueOf(v.Data())
+	if data.Kind() != reflect.Slice { // of no axes
+		data = reflect.Append(reflect.MakeSlice(reflect.SliceOf(data.Type()), 0, 1), data)
+	}
+	out := make([]float64, data.Len())
+	for i := range out {
+		switch x := data.Index(i); {
+		case x.CanFloat():
+			out[i] = x.Float()
+		case x.CanInt():
+			out[i] = float64(x.Int())
+		case x.CanUint():
+			out[i] = float64(x.Uint())
+		default:
+			return nil, fmt.Errorf("holds %v: want numbers", v.Dtype())
 		}
-	case []float64:
-		copy(out, data)
-	case []uint8:
-		for i, x := range data {
-			out[i] = float64(x)
-		}
-	case []int64:
-		for i, x := range data {
-			out[i] = float64(x)
-		}
-	default:
-		return nil, fmt.Errorf("holds %v: want numbers", v.Dtype())
 	}
 	return out, nil
 }
