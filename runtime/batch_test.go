@@ -36,7 +36,7 @@ func TestBatch(t *testing.T) {
 		{runtime.Options{Batch: 15}, true},
 		{runtime.Options{Batch: 16}, false},
 		{runtime.Options{Batch: 1 << 20, Provider: runtime.CPU}, false},
-		{runtime.Options{Batch: 16, Provider: runtime.Auto}, true},
+		{runtime.Options{Batch: 16, Provider: runtime.Auto}, false},
 	} {
 		c.options.Profile = t.TempDir()
 		s, err := runtime.Load(context.Background(), model, c.options)

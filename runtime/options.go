@@ -56,7 +56,7 @@ type Options struct {
 	// Waiting is what those threads do while there is no work for them.
 	Waiting Waiting
 	// Batch is about how many examples a run will have, 0 if that isn't known.
-	// With many, the provider CPU computes convolutions as products of matrices,
+	// With many, a CPU computes convolutions as products of matrices,
 	// which is faster; the results differ by float32 rounding, the session takes
 	// longer to open, and a run may still have any number of examples.
 	Batch int

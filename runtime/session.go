@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -51,17 +52,19 @@ func load(ctx context.Context, name, folder string, model []byte, o Options) (*S
 	if len(h.external) > 0 {
 		options.Folder = folder
 	}
-	if len(h.external) == 0 && o.Batch >= manyExamples && (o.Provider == "" || o.Provider == CPU) {
-		if fast, ok := batchLast(model); ok {
-			if native, err := ort.NewSession(ctx, fast, inputs, outputs, options); err == nil {
-				return &Session{name: name, header: h, native: native}, nil
-			}
-			// The model as it is runs, or its error is the one to tell.
-		}
-	}
 	native, err := ort.NewSession(ctx, model, inputs, outputs, options)
 	if err != nil {
 		return nil, fmt.Errorf("runtime: %s: %w", name, err)
+	}
+	if len(h.external) == 0 && o.Batch >= manyExamples && native.Provider() == string(CPU) { // which auto tells only now
+		if fast, ok := batchLast(model); ok {
+			if better, err := ort.NewSession(ctx, fast, inputs, outputs, options); err == nil { // else the model runs as it is
+				if err := native.Close(); err != nil {
+					return nil, fmt.Errorf("runtime: %s: %w", name, errors.Join(err, better.Close()))
+				}
+				native = better
+			}
+		}
 	}
 	return &Session{name: name, header: h, native: native}, nil
 }
