@@ -126,7 +126,7 @@ func openDiscriminator(ctx context.Context, path string, e engine, pictures int,
 		d.session.Close()
 		return nil, err
 	}
-	defaults(&d.info, path, "", stderr)
+	defaults(&d.info, -1, 1, path, "", stderr)
 	return d, nil
 }
 

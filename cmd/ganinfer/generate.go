@@ -143,7 +143,7 @@ func generate(ctx context.Context, o *generateOptions) (err error) {
 		return err
 	}
 	defer g.session.Close()
-	if err := g.takes(o); err != nil {
+	if err := g.takes(o, noise.count); err != nil {
 		return err
 	}
 	if err := g.condition(o.classes); err != nil {

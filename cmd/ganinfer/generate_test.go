@@ -128,18 +128,21 @@ func TestLanes(t *testing.T) {
 	}
 }
 
-// Pictures of bytes become numbers with the channels first.
-func TestPicturesOfBytes(t *testing.T) {
+// Pictures become numbers with the channels first.
+func TestPicturesBecomeNumbers(t *testing.T) {
 	g := &generator{output: "image"}
 	want := []float32{0, 3, 6, 9, 1, 4, 7, 10, 2, 5, 8, 11, 12, 15, 18, 21, 13, 16, 19, 22, 14, 17, 20, 23}
 	last := make([]uint8, 24)
 	first := make([]uint8, 24)
+	floats := make([]float32, 24)
 	for i := range last {
-		last[i], first[i] = uint8(i), uint8(want[i])
+		last[i], first[i], floats[i] = uint8(i), uint8(want[i]), float32(i)
 	}
 	for _, x := range []*tensor.Dense{
 		tensor.New(tensor.WithShape(2, 2, 2, 3), tensor.WithBacking(last)),
 		tensor.New(tensor.WithShape(2, 3, 2, 2), tensor.WithBacking(first)),
+		tensor.New(tensor.WithShape(2, 2, 2, 3), tensor.WithBacking(floats)),
+		tensor.New(tensor.WithShape(2, 3, 2, 2), tensor.WithBacking(want)),
 	} {
 		got, shape, err := g.numbers(map[string]*tensor.Dense{"image": x})
 		if err != nil || !shape.Eq(tensor.Shape{2, 3, 2, 2}) || !slices.Equal(got, want) {

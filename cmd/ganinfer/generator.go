@@ -41,6 +41,7 @@ type generator struct {
 	network
 	output string
 	points bool       // it makes points [batch, 2]
+	bytes  bool       // its pictures are of bytes
 	labels labels     // of the pictures; none where the model takes none
 	lanes  int        // runs at a time
 	turn   sync.Mutex // a GPU is given one run at a time, whose memory is scarce
@@ -51,15 +52,32 @@ func lanesOf(count, batch int) int {
 	return min(goruntime.GOMAXPROCS(0), (count+batch-1)/batch, max(2, maxFlight/batch))
 }
 
+// ownBatch is the one batch that a generator takes, 0 if it takes any, or is none:
+// who opens it finds that out.
+func ownBatch(path string) int {
+	model, err := runtime.ReadFile(path)
+	if err != nil {
+		return 0
+	}
+	inputs, _, _, err := runtime.Describe(model)
+	if err != nil || len(inputs) == 0 || len(inputs[0].Shape) == 0 {
+		return 0
+	}
+	return int(min(max(0, inputs[0].Shape[0]), maxBatch))
+}
+
 // openGenerator loads a generator for that many pictures. latentSize is that of
 // the noise to come, 0 if it is the model that decides; batch 0 means the
 // model's own if it has one, else defaultBatch.
 func openGenerator(ctx context.Context, path string, e engine, count, latentSize, batch int, stderr io.Writer) (*generator, error) {
-	lanes := lanesOf(count, cmp.Or(batch, defaultBatch))
-	e.Threads = goruntime.GOMAXPROCS(0) / lanes
+	rows := cmp.Or(batch, ownBatch(path), defaultBatch)
+	lanes := lanesOf(count, rows)
+	if lanes > 1 { // else ONNX Runtime knows how many threads are best
+		e.Threads = goruntime.GOMAXPROCS(0) / lanes
+	}
 	e.Waiting = runtime.SpinDuringRun
 	if count >= longSeries {
-		e.Batch = cmp.Or(batch, defaultBatch)
+		e.Batch = rows
 	}
 	n, in, err := openNetwork(ctx, path, e, modelinfo.Generator, 2, stderr)
 	if err != nil {
@@ -70,7 +88,7 @@ func openGenerator(ctx context.Context, path string, e engine, count, latentSize
 		g.session.Close()
 		return nil, err
 	}
-	g.lanes = min(lanes, lanesOf(count, g.batch)) // the model may have a batch of its own
+	g.lanes = lanes
 	assumed := ""
 	if g.info.Distribution == "" {
 		g.info.Distribution = latent.Normal
@@ -79,7 +97,11 @@ func openGenerator(ctx context.Context, path string, e engine, count, latentSize
 		}
 	}
 	if !g.points { // which have no range
-		defaults(&g.info, path, assumed, stderr)
+		lo, hi := -1.0, 1.0
+		if g.bytes {
+			lo, hi = 0, 255
+		}
+		defaults(&g.info, lo, hi, path, assumed, stderr)
 	}
 	return g, nil
 }
@@ -90,7 +112,7 @@ func (g *generator) settle(in runtime.Port, latentSize, batch int) error {
 	if err != nil {
 		return err
 	}
-	g.output, g.points = out.Name, len(out.Shape) == 2
+	g.output, g.points, g.bytes = out.Name, len(out.Shape) == 2, out.Dtype == tensor.Uint8
 	if g.info.Latent, err = latentOf(g.path, in.Shape[1], g.info.Latent, latentSize); err != nil {
 		return err
 	}
@@ -111,15 +133,15 @@ func (g *generator) makes() string {
 	return "pictures"
 }
 
-// takes refuses what can't be written of what the model makes.
-func (g *generator) takes(o *generateOptions) error {
+// takes refuses what can't be written of so many that the model makes.
+func (g *generator) takes(o *generateOptions, count int) error {
 	switch {
 	case g.points && o.out != "":
 		return fmt.Errorf("%s makes points, --out takes pictures: want --grid, --csv or --npy", g.path)
 	case !g.points && o.csv != "":
 		return fmt.Errorf("%s makes pictures, --csv takes points: want --out, --grid or --npy", g.path)
-	case g.points && o.grid != "" && o.count > maxPlotted:
-		return fmt.Errorf("%s: %d points, want at most %d in a plot; --csv and --npy take any", o.grid, o.count, maxPlotted)
+	case g.points && o.grid != "" && count > maxPlotted:
+		return fmt.Errorf("%s: %d points, want at most %d in a plot; --csv and --npy take any", o.grid, count, maxPlotted)
 	}
 	return nil
 }
@@ -253,22 +275,27 @@ func (g *generator) run(ctx context.Context, z []float32, first int) (images, er
 	return images{data, shape[1], shape[2], shape[3]}, nil
 }
 
-// numbers are what the model made: [n, 2], or [n, C, H, W] also where it gives
-// bytes with the channels last.
+// numbers are what the model made: [n, 2], or [n, C, H, W] also where it gives the
+// channels last, as Keras does.
 func (g *generator) numbers(outputs map[string]*tensor.Dense) ([]float32, tensor.Shape, error) {
-	t := outputs[g.output]
-	if t == nil || t.Dtype() != tensor.Uint8 || t.Dims() != 4 {
-		return floats(g.path, g.output, outputs)
+	var out []float32
+	var shape tensor.Shape
+	if t := outputs[g.output]; t != nil && t.Dtype() == tensor.Uint8 {
+		shape = t.Shape()
+		levels := t.Data().([]uint8)
+		out = make([]float32, len(levels))
+		for i, v := range levels {
+			out[i] = float32(v)
+		}
+	} else {
+		var err error
+		if out, shape, err = floats(g.path, g.output, outputs); err != nil {
+			return nil, nil, err
+		}
 	}
-	levels, shape := t.Data().([]uint8), t.Shape().Clone()
 	colours := func(n int) bool { return n == 1 || n == 3 }
-	if colours(shape[3]) && !colours(shape[1]) {
-		levels = picture.ChannelsFirst(levels, shape)
-		shape = tensor.Shape{shape[0], shape[3], shape[1], shape[2]}
-	}
-	out := make([]float32, len(levels))
-	for i, v := range levels {
-		out[i] = float32(v)
+	if len(shape) == 4 && colours(shape[3]) && !colours(shape[1]) {
+		return picture.ChannelsFirst(out, shape), tensor.Shape{shape[0], shape[3], shape[1], shape[2]}, nil
 	}
 	return out, shape, nil
 }

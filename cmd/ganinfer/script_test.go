@@ -29,6 +29,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"pictures": makePictures,
 			"vectors":  makeVectors,
+			"near":     compareArrays,
 			"pngs":     countPictures,
 			"barepath": barePath,
 			"exitcode": script.ExitCode,
@@ -84,6 +85,28 @@ func makeVectors(ts *testscript.TestScript, _ bool, args []string) {
 		}
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b, 0o644))
+}
+
+// compareArrays FILE FILE holds two NumPy arrays of float32 against each other, that
+// may differ by rounding.
+func compareArrays(ts *testscript.TestScript, _ bool, args []string) {
+	var values [2][]byte
+	for i := range values {
+		b, err := os.ReadFile(ts.MkAbs(args[i]))
+		ts.Check(err)
+		header := 10 + int(binary.LittleEndian.Uint16(b[8:]))
+		values[i] = b[header:]
+	}
+	a, b := values[0], values[1]
+	if len(a) != len(b) || len(a) == 0 {
+		ts.Fatalf("%d and %d bytes of values", len(a), len(b))
+	}
+	for ; len(a) > 0; a, b = a[4:], b[4:] {
+		x, y := math.Float32frombits(binary.LittleEndian.Uint32(a)), math.Float32frombits(binary.LittleEndian.Uint32(b))
+		if !(math.Abs(float64(x-y)) <= 1e-6) {
+			ts.Fatalf("%g and %g", x, y)
+		}
+	}
 }
 
 // barePath leaves nothing on the PATH but the program under test: no go command.

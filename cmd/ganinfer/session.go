@@ -102,10 +102,15 @@ func (e engine) open(ctx context.Context, path string, stderr io.Writer) (s sess
 	if err != nil {
 		return nil, false, err
 	}
-	if note := native.Note(); note != "" {
+	sayProvider(native, stderr)
+	return native, native.Provider() == runtime.CUDA, nil
+}
+
+// sayProvider says that auto has come to the CPU.
+func sayProvider(s *runtime.Session, stderr io.Writer) {
+	if note := s.Note(); note != "" {
 		fmt.Fprintf(stderr, "ganinfer: %s; the model runs on the CPU\n", note)
 	}
-	return native, native.Provider() == runtime.CUDA, nil
 }
 
 // maxNumbers bounds the input and the output of a run: a gibibyte of float32.
@@ -161,12 +166,12 @@ func (n *network) fits(p runtime.Port, row ...int64) error {
 	return nil
 }
 
-// defaults fills in the range that a model without our metadata does not tell,
-// and says so; what is what else it is silent about.
-func defaults(info *modelinfo.Info, path, what string, stderr io.Writer) {
+// defaults fills in the usual range where a model without our metadata does not tell
+// its own, and says so; what is what else it is silent about.
+func defaults(info *modelinfo.Info, lo, hi float64, path, what string, stderr io.Writer) {
 	if info.Min == info.Max {
-		info.Min, info.Max = -1, 1
-		fmt.Fprintf(stderr, "ganinfer: %s does not tell its range of values: taking -1 to 1%s\n", path, what)
+		info.Min, info.Max = lo, hi
+		fmt.Fprintf(stderr, "ganinfer: %s does not tell its range of values: taking %g to %g%s\n", path, lo, hi, what)
 	}
 }
 

@@ -21,6 +21,7 @@ type verifyOptions struct {
 	tolerance float64
 	runtime   runtime.Options
 	stdout    io.Writer
+	stderr    io.Writer
 }
 
 func newVerify() *cli.Command {
@@ -42,7 +43,7 @@ func newVerify() *cli.Command {
 			}
 			o := verifyOptions{
 				a: c.Args().Get(0), b: c.Args().Get(1), batch: c.Int("batch"), seed: c.Uint64("seed"), tolerance: c.Float64("tolerance"),
-				runtime: native, stdout: c.App.Writer,
+				runtime: native, stdout: c.App.Writer, stderr: c.App.ErrWriter,
 			}
 			switch {
 			case c.NArg() != 2:
@@ -68,6 +69,7 @@ func compareModels(ctx context.Context, o verifyOptions) error {
 		return err
 	}
 	defer b.Close()
+	sayProvider(b, o.stderr) // as a's
 	batch := o.batch
 	for _, p := range b.Inputs() { // a's own size wins
 		if len(p.Shape) > 0 && p.Shape[0] > 0 {
