@@ -60,6 +60,8 @@ def train(model, images, steps, labels=None):
     notes = session.get_modelmeta().custom_metadata_map
     about = {i.name: json.loads(notes["gan.input." + i.name]) for i in session.get_inputs()}
     state = load_file(model.removesuffix(".onnx") + ".safetensors")
+    if labels is None and any(note["kind"] == "real_label" for note in about.values()):
+        sys.exit(f"{model}: the step of a conditional GAN: want a file of labels as well")
     random, first = np.random.default_rng(1), int(notes["gan.step"])
     sizes = [(1 + about[i.name]["number"], i.shape[0]) for i in session.get_inputs() if about[i.name]["kind"] == "real"]
     batches = [max(n) for n in zip(*sizes)]  # of a step, of how many pictures
@@ -77,4 +79,6 @@ def train(model, images, steps, labels=None):
 
 
 if __name__ == "__main__":
+    if len(sys.argv) not in (4, 5):
+        sys.exit(__doc__)
     train(sys.argv[1], read_bytes(sys.argv[2]), int(sys.argv[3]), *map(read_bytes, sys.argv[4:]))
