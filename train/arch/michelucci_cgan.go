@@ -57,7 +57,7 @@ func michelucciCGAN() Published {
 				LatentSpace:  {Listing, "100 values; normal ones, and classes that are uniform for generated images, are our choice"},
 				Loss:         {Choice, "the sum of two means, real images labelled 0.9; the document gives no recipe"},
 				Order:        {Choice, "the discriminator, then the generator with fresh noise and classes"},
-				Optimiser:    {Choice, "Adam 2e-4 with beta1 0.5 for both, as is usual for this network; after ten epochs of seed 1 a classifier finds the digit asked for in 92.8% of 10,000 samples; with 1e-4 for the discriminator all are black after 300 steps, with 2e-5 one smudge"},
+				Optimiser:    {Choice, "Adam 2e-4 with beta1 0.5 for both, as is usual for this network; after ten epochs of three seeds a classifier finds the digit asked for in 92.8%, 94.9% and 92.3% of 10,000 samples; with 1e-4 for the discriminator all are black after 300 steps, with 2e-5 one smudge"},
 				Normalising:  {Listing, "none"},
 				Initialisers: {Keras, "Glorot uniform, zero bias; embeddings uniform in ±0.05"},
 				Batch:        {Choice, "128, drawn with replacement, as is usual for this network"},
