@@ -145,8 +145,10 @@ const maxSize = 1 << 26
 // maxClasses bounds the labels of a GAN.
 const maxClasses = 1 << 10
 
-// maxGrid bounds the rows and columns of a sample grid.
-const maxGrid = 100
+const (
+	maxGrid       = 100     // rows and columns of a sample grid
+	maxGridValues = 1 << 26 // of its samples: 256 MiB
+)
 
 // maxParams bounds the values of one array of weights.
 const maxParams = 1 << 29
@@ -238,6 +240,8 @@ func (g Grid) check(image Shape) error {
 	switch {
 	case g.Rows < 1 || g.Columns < 1 || every < 1 || g.Rows > maxGrid || g.Columns > maxGrid:
 		return fmt.Errorf("a grid of %dx%d samples every %d %s", g.Rows, g.Columns, every, unit)
+	case g.Rows*g.Columns > maxGridValues/max(1, image.Size()):
+		return fmt.Errorf("a grid of %dx%d samples of %v: want at most %d values in all", g.Rows, g.Columns, image, maxGridValues)
 	case g.Border < 0 || g.Border > 0 && (!image.Picture() || 2*g.Border >= min(image[1], image[2])):
 		return fmt.Errorf("a grid that leaves out %d pixels at each edge of %v", g.Border, image)
 	case g.Print < 0:

@@ -138,13 +138,16 @@ func parseYAML(text []byte, name string) (GAN, error) {
 			return GAN{}, fmt.Errorf("line %d: the %s is missing", root.Line, part)
 		}
 	}
-	for _, field := range []string{"epochs", "steps"} { // 0 stands for what is not given
-		if n := child(child(root, "recipe"), field); n != nil && target(n).Value == "0" {
-			return GAN{}, fmt.Errorf("line %d: 0 %s, want at least 1", n.Line, field)
+	for _, f := range []struct{ part, name string }{{"recipe", "epochs"}, {"recipe", "steps"}, {"grid", "every"}, {"grid", "steps"}} {
+		if n := child(child(root, f.part), f.name); n != nil && target(n).Value == "0" { // which stands for what is not given
+			return GAN{}, fmt.Errorf("line %d: %s: 0, want at least 1", n.Line, f.name)
 		}
 	}
-	if given := cmp.Or(child(root, "min"), child(root, "max")); given != nil && gan.Min == 0 && gan.Max == 0 {
-		return GAN{}, fmt.Errorf("line %d: value range [0, 0] is empty", given.Line)
+	switch lo, hi := child(root, "min"), child(root, "max"); {
+	case (lo == nil) != (hi == nil):
+		return GAN{}, fmt.Errorf("line %d: half of a value range: want min and max, or neither", cmp.Or(lo, hi).Line)
+	case lo != nil && gan.Min == 0 && gan.Max == 0:
+		return GAN{}, fmt.Errorf("line %d: value range [0, 0] is empty", lo.Line)
 	}
 	gan.complete(name)
 	if err := gan.Image.check(); err != nil {

@@ -206,6 +206,10 @@ func TestYAMLRefusesByLine(t *testing.T) {
 		{22, "  adam: 0.1", `"0.1", want fields such as rate`, 0},
 		{22, "  adam: {generator: {}, critic: {}}", `an optimiser of "critic"`, 0},
 		{23, "grid: {rows: 1000}", "a grid of 1000x8 samples every 1 epochs", 0},
+		{18, "  epochs: 0", "epochs: 0, want at least 1", 0},
+		{23, "grid: {every: 0}", "every: 0, want at least 1", 0},
+		{23, "min: -1", "half of a value range: want min and max, or neither", 0},
+		{23, "max: 255", "half of a value range: want min and max, or neither", 0},
 		{23, "grid: ", "nothing, want fields such as rows", 0},
 		{23, "grids: {}", `unknown field "grids": did you mean grid?`, 0},
 		{1, "name: ../../etc", `the name "../../etc": want letters`, 0},
@@ -227,7 +231,7 @@ func TestYAMLRefusesByLine(t *testing.T) {
 }
 
 func TestYAMLThatIsNoGAN(t *testing.T) {
-	aliases := "image: &a [" + strings.Repeat("1, ", 300) + "]\nb: [" + strings.Repeat("*a, ", 300) + "]\n"
+	aliases := "image: &a [" + strings.Repeat("1, ", 300) + "]\ngenerator: [" + strings.Repeat("reshape: *a, ", 300) + "]\n"
 	for text, want := range map[string]string{
 		"":                             "is empty",
 		"# nothing":                    "is empty",
@@ -239,7 +243,7 @@ func TestYAMLThatIsNoGAN(t *testing.T) {
 		"\x00":                         "control characters are not allowed",
 		strings.Repeat("[", 1e5):       "exceeded max depth",
 		strings.Repeat("#", maxYAML+1): "holds more than 262144 bytes",
-		aliases:                        "",
+		aliases:                        "line 1: more than 65536 values",
 	} {
 		_, err := parseYAML([]byte(text), "file")
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -3,6 +3,7 @@ package arch
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"reflect"
 	"strings"
 
@@ -15,8 +16,12 @@ func (g GAN) YAML() ([]byte, error) {
 	if g.Image.Picture() && g.Min == -1 && g.Max == 1 {
 		g.Min, g.Max = 0, 0
 	}
+	usually := usualOf(reflect.TypeFor[GAN]()).Interface().(GAN)
+	if g.Min != g.Max { // both are written, also one that is 0
+		usually.Min, usually.Max = math.NaN(), math.NaN()
+	}
 	w := yamlWriter{g.Sources}
-	root := w.fields(reflect.ValueOf(g), usualOf(reflect.TypeFor[GAN]()))
+	root := w.fields(reflect.ValueOf(g), reflect.ValueOf(usually))
 	var text bytes.Buffer
 	e := yaml.NewEncoder(&text)
 	e.SetIndent(2)
