@@ -29,9 +29,6 @@ func newCaptions() captions {
 	return captions{f, f.Metrics().CapHeight.Ceil()}
 }
 
-// width is how wide a caption becomes.
-func (c captions) width(text string) int { return font.MeasureString(c.Face, text).Ceil() }
-
 // draw writes a caption with the middle of its height at a point.
 func (c captions) draw(img draw.Image, text string, at image.Point) {
 	d := font.Drawer{Dst: img, Src: image.NewUniform(ink), Face: c.Face, Dot: fixed.P(at.X, at.Y+c.height/2)}
@@ -44,27 +41,4 @@ func shorten(text string) string {
 		return string(runes[:maxCaption-1]) + "…"
 	}
 	return text
-}
-
-// captionRows writes the names of a grid's rows at their left. A grey grid stays
-// an *image.Gray.
-func captionRows(grid image.Image, names []string) image.Image {
-	c := newCaptions()
-	widest := 0
-	for _, name := range names {
-		widest = max(widest, c.width(shorten(name)))
-	}
-	left, size := image.Pt(widest+2*captionPad, 0), grid.Bounds().Size()
-	bounds := image.Rectangle{Max: size.Add(left)}
-	var out draw.Image = image.NewNRGBA(bounds)
-	if _, ok := grid.(*image.Gray); ok {
-		out = image.NewGray(bounds)
-	}
-	draw.Draw(out, bounds, image.White, image.Point{}, draw.Src)
-	draw.Draw(out, bounds.Add(left), grid, grid.Bounds().Min, draw.Src)
-	for i, name := range names {
-		name = shorten(name)
-		c.draw(out, name, image.Pt(captionPad+widest-c.width(name), (2*i+1)*size.Y/(2*len(names))))
-	}
-	return out
 }

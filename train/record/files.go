@@ -6,8 +6,9 @@ import (
 	"os"
 )
 
-// maxPicture bounds the bytes of a picture file that is taken into another.
-const maxPicture = 16 << 20
+// maxPicture bounds the bytes of a picture file that is taken into another. The
+// largest that Grid makes, in colours that can't be compressed, has 50 MB.
+const maxPicture = 64 << 20
 
 // readPicture returns what a picture file holds. An error names it.
 func readPicture(path string) ([]byte, error) {

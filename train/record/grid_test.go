@@ -1,7 +1,6 @@
 package record
 
 import (
-	"fmt"
 	"image"
 	"image/color"
 	"math"
@@ -11,6 +10,8 @@ import (
 	"testing"
 
 	"gorgonia.org/tensor"
+
+	"github.com/gantrain/gantrain/runtime/picture"
 )
 
 // shades has n pictures of one value each, from -1 to 1.
@@ -52,64 +53,31 @@ func TestGrid(t *testing.T) {
 	}
 }
 
-// TestClassGrid has the rows of a plain grid, each with its name at the left.
-func TestClassGrid(t *testing.T) {
-	for _, channels := range []int{1, 3} {
-		images := shades(6, channels, 28, 28)
-		plain, path := filepath.Join(t.TempDir(), "plain.png"), filepath.Join(t.TempDir(), "classes.png")
-		if err := Grid(plain, images, 2, -1, 1, false); err != nil {
-			t.Fatal(err)
-		}
-		if err := ClassGrid(path, images, []string{"0", strings.Repeat("ankle boot ", 100), ""}, -1, 1, false); err != nil {
-			t.Fatal(err)
-		}
-		want, got := decodePNG(t, plain), decodePNG(t, path)
-		left := got.Bounds().Dx() - want.Bounds().Dx()
-		if left < 100 || left > 1000 || got.Bounds().Dy() != want.Bounds().Dy() {
-			t.Fatalf("%v beside a grid of %v", got.Bounds(), want.Bounds())
-		}
-		for y := range want.Bounds().Dy() {
-			for x := range want.Bounds().Dx() {
-				if a, b := color.NRGBAModel.Convert(got.At(left+x, y)), color.NRGBAModel.Convert(want.At(x, y)); a != b {
-					t.Fatalf("pixel %d,%d is %v, want %v", x, y, a, b)
-				}
-			}
-		}
-		third := got.Bounds().Dy() / 3
-		var dark [3]int
-		for row := range dark {
-			for y := row * third; y < (row+1)*third; y++ {
-				for x := range left {
-					if r, _, _, _ := got.At(x, y).RGBA(); r < 0x8000 {
-						dark[row]++
-					}
-				}
-			}
-		}
-		if dark[0] < 20 || dark[1] < 10*dark[0] || dark[2] > 0 {
-			t.Errorf("%v dark pixels in the rows' names", dark)
-		}
-		_, grey := got.(*image.Gray)
-		if grey != (channels == 1) {
-			t.Errorf("%d channels became a %T", channels, got)
-		}
-	}
-	for _, classes := range [][]string{nil, make([]string, 4)} {
-		err := ClassGrid("x.png", shades(6, 1, 2, 2), classes, -1, 1, false)
-		if want := fmt.Sprintf("record: x.png: 6 pictures make no rows for %d classes", len(classes)); err == nil || err.Error() != want {
-			t.Errorf("error %v, want %q", err, want)
-		}
-	}
-}
-
-// TestGridCanBeReadBack enlarges many pictures less.
+// TestGridCanBeReadBack enlarges many pictures less, and shrinks what is too large.
 func TestGridCanBeReadBack(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "grid.png")
-	if err := Grid(path, shades(120, 1, 2, 28), 60, -1, 1, false); err != nil {
-		t.Fatal(err)
-	}
-	if size := decodePNG(t, path).Bounds().Size(); size.X != 60*(2*28+2)+2 { // 3 times would make 5162
-		t.Errorf("grid of %v", size)
+	for name, c := range map[string]struct {
+		pictures *tensor.Dense
+		columns  int
+		want     image.Point
+	}{
+		"less enlarged": {shades(120, 1, 2, 28), 60, image.Pt(60*(2*28+2)+2, 2*(2*2+2)+2)}, // 3 times would make 5162
+		"grey":          {shades(9, 1, 4, 1400), 3, image.Pt(picture.MaxSide, 19)},         // of 4208x20
+		"coloured":      {shades(9, 3, 1400, 4), 3, image.Pt(19, picture.MaxSide)},
+	} {
+		path := filepath.Join(t.TempDir(), "grid.png")
+		if err := Grid(path, c.pictures, c.columns, -1, 1, false); err != nil {
+			t.Fatal(err)
+		}
+		img, err := picture.Read(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := img.Bounds().Size(); got != c.want {
+			t.Errorf("%s: %v pixels, want %v", name, got, c.want)
+		}
+		if _, grey := img.(*image.Gray); grey != (c.pictures.Shape()[1] == 1) {
+			t.Errorf("%s: became a %T", name, img)
+		}
 	}
 }
 

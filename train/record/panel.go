@@ -100,7 +100,7 @@ func (p *panel) drawLegend(c draw.Canvas) {
 }
 
 // writePanels draws panels of equal height below each other and a title above
-// them, and writes them as a PNG of that many pixels.
+// them, and writes them as a PNG of that many pixels, which reaches the disk: see Grid.
 func writePanels(path, title string, width, height vg.Length, panels ...*panel) error {
 	canvas := vgimg.NewWith(vgimg.UseWH(width*vg.Inch/dpi, height*vg.Inch/dpi), vgimg.UseDPI(dpi))
 	page := draw.Crop(draw.New(canvas), margin, -2*margin, margin, -margin)
@@ -122,7 +122,7 @@ func writePanels(path, title string, width, height vg.Length, panels ...*panel) 
 		left := widest - (p.DataCanvas(plots[i]).Min.X - plots[i].Min.X)
 		p.Draw(draw.Crop(plots[i], left, 0, 0, 0))
 	}
-	return safefile.WriteUnsynced(path, func(w io.Writer) error {
+	return safefile.Write(path, func(w io.Writer) error {
 		_, err := vgimg.PngCanvas{Canvas: canvas}.WriteTo(w)
 		return err
 	})
