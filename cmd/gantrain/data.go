@@ -31,7 +31,7 @@ var sources = []source{
 		return dataset.FashionMNIST(ctx)
 	}},
 	{"svhn", "SVHN", "svhn", arch.Shape{3, 32, 32}, "silva-dcgan", func(ctx context.Context, _ uint64) (dataset.Set, error) {
-		return dataset.SVHN(ctx, "")
+		return dataset.SVHN(ctx)
 	}},
 	{"points", "parabola", "points", arch.Shape{2}, "fredriksson-2d", func(_ context.Context, seed uint64) (dataset.Set, error) {
 		return dataset.Parabola(parabolaPoints, seed, train.DataStream), nil

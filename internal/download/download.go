@@ -72,15 +72,15 @@ func (f File) Fetch(ctx context.Context) (string, error) {
 
 // Is reports whether the file at path has f's content.
 func (f File) Is(path string) (bool, error) {
+	info, err := os.Stat(path) // opening a pipe would wait for its writer
+	if err != nil || !info.Mode().IsRegular() || info.Size() != f.Size {
+		return false, err
+	}
 	r, err := os.Open(path)
 	if err != nil {
 		return false, err
 	}
 	defer r.Close()
-	info, err := r.Stat()
-	if err != nil || !info.Mode().IsRegular() || info.Size() != f.Size {
-		return false, err
-	}
 	sum := sha256.New()
 	if _, err := io.Copy(sum, r); err != nil {
 		return false, err

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 
 	"github.com/gantrain/gantrain/internal/download"
 )
@@ -23,18 +21,10 @@ var svhnFile = download.File{
 	SHA256: "435e94d69a87fde4fd4d7f3dd208dfc32cb6ae8af2240d066de1df7508d083b8", Size: 182040794,
 }
 
-// SVHN is a set of house numbers, cropped to single digits: coloured pictures
-// of 32 by 32 with their labels 0 to 9. path names a MATLAB file in the form of
-// train_32x32.mat, or the folder that holds this one. Where path is empty, it is
-// the training set of 73257 pictures, downloaded (182 MB) at first use; a copy
-// stays in the user's cache.
-func SVHN(ctx context.Context, path string) (*Images, error) {
-	if path != "" {
-		if info, err := os.Stat(path); err == nil && info.IsDir() {
-			path = filepath.Join(path, svhnName)
-		}
-		return readSVHN(path, "SVHN", svhnLicence)
-	}
+// SVHN is a set of house numbers, cropped to single digits: 73257 coloured pictures
+// of 32 by 32 with their labels 0 to 9. It is downloaded (182 MB) at first use; a
+// copy stays in the user's cache.
+func SVHN(ctx context.Context) (*Images, error) {
 	path, err := svhnFile.Fetch(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("dataset: SVHN: %w", err)
