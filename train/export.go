@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"slices"
-	"strings"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -57,9 +56,9 @@ func (r *ExportReport) add(name string, start time.Time, found ...string) {
 	r.Stages = append(r.Stages, ExportStage{name, found, time.Since(start)})
 }
 
-// Last is the last comparison: of the largest batch, and of a variant with the
+// last is the last comparison: of the largest batch, and of a variant with the
 // plain model.
-func (r *ExportReport) Last() string {
+func (r *ExportReport) last() string {
 	for _, s := range slices.Backward(r.Stages) {
 		if s.Name == "compare" {
 			return s.Found[len(s.Found)-1]
@@ -128,12 +127,14 @@ func (m *Model) verified(ctx context.Context, role arch.Role, o runtime.Options,
 	if err != nil {
 		return nil, err
 	}
-	numbers := 0
+	weights, numbers := 0, 0
 	for _, t := range model.Graph.Initializer {
-		numbers += len(t.RawData) / 4
+		if t.DataType == int32(onnxpb.TensorProto_FLOAT) { // others are shapes and axes
+			weights, numbers = weights+1, numbers+len(t.RawData)/4
+		}
 	}
 	report.add("graph", start, fmt.Sprintf("%d nodes, %d weights, %d numbers, opset %d",
-		len(model.Graph.Node), len(model.Graph.Initializer), numbers, model.OpsetImport[0].Version))
+		len(model.Graph.Node), weights, numbers, model.OpsetImport[0].Version))
 	start = time.Now()
 	if err := verify.Check(model); err != nil {
 		return nil, err
@@ -149,7 +150,7 @@ func (m *Model) verified(ctx context.Context, role arch.Role, o runtime.Options,
 	}
 	report.Stages = append(report.Stages,
 		ExportStage{"load", []string{"ONNX Runtime " + runtime.Version()}, r.Load},
-		ExportStage{"run", []string{fmt.Sprintf("batches of %s", strings.Trim(strings.ReplaceAll(fmt.Sprint(verifiedBatches), " ", ", "), "[]"))}, r.Run})
+		ExportStage{"run", []string{"batches of " + join(verifiedBatches, ", ")}, r.Run})
 	report.Largest = r.Largest()
 	var found []string
 	for _, d := range r.Cases {
@@ -297,10 +298,18 @@ func (m *Model) info(role arch.Role) modelinfo.Info {
 			info.Average = m.GAN.Recipe.EMA
 		}
 	}
-	if m.network(role).Conditional() {
-		info.Classes, info.ClassNames = m.GAN.Classes, m.ClassNames
+	if info.Classes = m.classes(role); info.Classes > 0 {
+		info.ClassNames = m.ClassNames
 	}
 	return info
+}
+
+// classes is of how many a network's labels are, 0 where it takes none.
+func (m *Model) classes(role arch.Role) int {
+	if m.network(role).Conditional() {
+		return m.GAN.Classes
+	}
+	return 0
 }
 
 // cases are inputs of a network with what the graph makes of them.
@@ -333,7 +342,7 @@ func (m *Model) cases(role arch.Role) ([]verify.Case, error) {
 // depend on the seed.
 func (m *Model) Inputs(role arch.Role, batch int) []*tensor.Dense {
 	in := []*tensor.Dense{m.example(role, batch)}
-	if m.network(role).Conditional() {
+	if m.classes(role) > 0 {
 		in = append(in, m.exampleLabels(batch))
 	}
 	return in

@@ -147,7 +147,7 @@ func removeAside(keep string) error {
 	return errors.Join(os.Remove(filepath.Join(keep, asideLock)), os.Remove(keep))
 }
 
-// removeRun removes what a run that could not start has written.
+// removeRun removes what a run has written into its folder.
 func removeRun(folder string) error {
 	for _, name := range runFiles {
 		if err := os.RemoveAll(filepath.Join(folder, name)); err != nil {

@@ -139,8 +139,8 @@ func newModel(c checkpoint.Checkpoint) (*Model, error) {
 			return nil, fmt.Errorf("the names of its classes can't be read: %w", err)
 		}
 	}
-	if len(m.ClassNames) > m.GAN.Classes {
-		return nil, fmt.Errorf("it names %d classes, and has %d", len(m.ClassNames), m.GAN.Classes)
+	if err := m.checkClassNames(); err != nil {
+		return nil, err
 	}
 	if watch := c.Metadata["watch"]; watch != "" { // older ones have none
 		if err := json.Unmarshal([]byte(watch), &m.Watch); err != nil {
@@ -155,6 +155,13 @@ func newModel(c checkpoint.Checkpoint) (*Model, error) {
 		return nil, fmt.Errorf("its seed is %q, want a number from 0", c.Metadata["seed"])
 	}
 	return m, m.check()
+}
+
+func (m *Model) checkClassNames() error {
+	if len(m.ClassNames) > m.GAN.Classes {
+		return fmt.Errorf("it names %d classes, and has %d", len(m.ClassNames), m.GAN.Classes)
+	}
+	return nil
 }
 
 // check holds the state against the arrays that the GAN wants.

@@ -95,7 +95,7 @@ func (r *Run) page() (record.Page, error) {
 		}
 		p.Generator = record.Generator{
 			File: "generator.onnx", Latent: gan.Latent.Size, Uniform: gan.Latent.Distribution == string(latent.Uniform),
-			Classes: gan.Classes, Output: output, Shape: join(gan.Image, ", "), Min: gan.Min, Max: gan.Max,
+			Classes: r.Model().classes(arch.Generator), Output: output, Shape: join(gan.Image, ", "), Min: gan.Min, Max: gan.Max,
 		}
 	}
 	return p, nil
@@ -163,7 +163,7 @@ func network(name string, rows []arch.Row, sources arch.Sources) record.Network 
 	return n
 }
 
-// join writes a shape with something between its sizes.
-func join(s arch.Shape, between string) string {
+// join writes a shape, or other numbers, with something between them.
+func join(s []int, between string) string {
 	return strings.Trim(strings.ReplaceAll(fmt.Sprint(s), " ", between), "[]")
 }

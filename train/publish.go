@@ -48,7 +48,7 @@ type published struct {
 	Uniform, Points bool
 	Shape           []string // of a picture or a point
 	Min, Max        float64
-	Samples         bool
+	Samples         string // a picture of the run; empty where it has none
 	Asked, Results  []record.Fact
 	Layers          []arch.Row
 	Sizes           []string // of the files under onnx/, and how far each is from the first
@@ -57,7 +57,7 @@ type published struct {
 // Publish makes a new folder of a run's newest generator, whole or not at all:
 //
 //	README.md                   a model card, with front matter that model hubs read
-//	samples.png                 the newest samples
+//	samples.png                 the newest samples, where the run has drawn some
 //	model.safetensors           the weights
 //	onnx/model.onnx             and, in half precision and with bytes for weights,
 //	onnx/model_fp16.onnx
@@ -126,42 +126,47 @@ func (m *Model) publish(ctx context.Context, run, folder string, report Report, 
 		if err != nil {
 			return fmt.Errorf("train: %w", err)
 		}
-		p.Sizes = append(p.Sizes, fmt.Sprintf("| `onnx/%s` | %.1f MB | %s |", file.name, float64(info.Size())/1e6, r.Last()))
+		p.Sizes = append(p.Sizes, fmt.Sprintf("| `onnx/%s` | %.1f MB | %s |", file.name, float64(info.Size())/1e6, r.last()))
 	}
-	data, err := os.ReadFile(filepath.Join(folder, "onnx", "model.onnx"))
-	if err != nil {
-		return fmt.Errorf("train: %w", err)
+	if p.Samples != "" {
+		if err := copyFile(p.Samples, filepath.Join(folder, "samples.png")); err != nil {
+			return err
+		}
 	}
 	weights, err := m.generatorWeights()
 	if err != nil {
 		return err
 	}
 	return errors.Join(
-		safefile.Write(filepath.Join(served, "1", "model.onnx"), func(w io.Writer) error { _, err := w.Write(data); return err }),
+		copyFile(filepath.Join(folder, "onnx", "model.onnx"), filepath.Join(served, "1", "model.onnx")),
 		safefile.Write(filepath.Join(served, "config.pbtxt"), func(w io.Writer) error { return publishTemplates.ExecuteTemplate(w, "triton", p) }),
 		checkpoint.Write(filepath.Join(folder, "model.safetensors"), checkpoint.Checkpoint{
 			Metadata: map[string]string{"format": "pt", "architecture": m.GAN.Name}, Tensors: weights,
 		}),
-		m.copySamples(run, filepath.Join(folder, "samples.png")),
 		safefile.Write(filepath.Join(folder, "README.md"), func(w io.Writer) error { return publishTemplates.ExecuteTemplate(w, "card", p) }),
 	)
 }
 
 func (m *Model) published(run string, report Report) (published, error) {
 	gan := m.GAN
+	report.Goal = m.Step // of a run that did not come to its goal
 	p := published{
 		GAN: gan.Name, Title: gan.Title, Step: m.Step, Dataset: m.Dataset, Licence: m.Licence,
-		Latent: gan.Latent.Size, Classes: gan.Classes, Uniform: gan.Latent.Distribution == string(latent.Uniform),
-		Points: !gan.Image.Picture(), Min: gan.Min, Max: gan.Max, Samples: drawn(gan.Image), Asked: asked(report),
+		Latent: gan.Latent.Size, Classes: m.classes(arch.Generator), Uniform: gan.Latent.Distribution == string(latent.Uniform),
+		Points: !gan.Image.Picture(), Min: gan.Min, Max: gan.Max, Asked: asked(report),
 	}
 	for _, s := range gan.Image {
 		p.Shape = append(p.Shape, fmt.Sprint(s))
+	}
+	var err error
+	if p.Samples, err = m.newestSamples(run); err != nil {
+		return p, err
 	}
 	table, err := record.ReadLosses(filepath.Join(run, "losses.csv"))
 	if err != nil {
 		return p, err
 	}
-	p.Results = finalNumbers(table)
+	p.Results = finalNumbers(table.Until(m.Step))
 	p.Layers, err = gan.Generator.Rows()
 	return p, err
 }
@@ -182,21 +187,24 @@ func (m *Model) generatorWeights() (map[string]*tensor.Dense, error) {
 	return out, nil
 }
 
-// copySamples copies the newest picture of samples that a run has.
-func (m *Model) copySamples(run, path string) error {
-	if !drawn(m.GAN.Image) {
-		return nil
-	}
+// newestSamples is the newest picture of samples that a run has made by the step
+// of the model, empty where it has none yet, or makes none.
+func (m *Model) newestSamples(run string) (string, error) {
 	found, err := fs.Glob(os.DirFS(run), "samples/step-*.png")
-	found = slices.DeleteFunc(found, func(name string) bool {
-		return name > samplesName(m.Step) // made after the newest checkpoint
-	})
-	if err != nil || len(found) == 0 {
-		return fmt.Errorf("train: %s has no picture of samples by step %d", run, m.Step)
+	if err != nil {
+		return "", fmt.Errorf("train: %s: %w", run, err)
 	}
-	picture, err := os.ReadFile(filepath.Join(run, slices.Max(found)))
+	found = slices.DeleteFunc(found, func(name string) bool { return name > samplesName(m.Step) })
+	if len(found) == 0 {
+		return "", nil
+	}
+	return filepath.Join(run, slices.Max(found)), nil
+}
+
+func copyFile(from, to string) error {
+	content, err := os.ReadFile(from)
 	if err != nil {
 		return fmt.Errorf("train: %w", err)
 	}
-	return safefile.Write(path, func(w io.Writer) error { _, err := w.Write(picture); return err })
+	return safefile.Write(to, func(w io.Writer) error { _, err := w.Write(content); return err })
 }

@@ -115,7 +115,7 @@ func TestResumedRunsAreRunning(t *testing.T) {
 		t.Fatal("not interrupted")
 	}
 	resumed := openTinyRun(t, r.Folder)
-	kill(t, resumed, 4) // behind the checkpoint of step 3
+	kill(t, resumed, 2) // before its first checkpoint
 	if got := status(t, r.Folder); got != Running {
 		t.Errorf("run.json says %q, want %q", got, Running)
 	}

@@ -94,8 +94,11 @@ func NewRun(ctx context.Context, folder string, m *Model, data Examples, goal in
 
 // prepare compiles the first step and notes what computes it.
 func (r *Run) prepare(ctx context.Context) error {
-	if r.missing != nil && (r.options.Engine == ORT || ctx.Err() != nil) {
+	switch {
+	case r.missing != nil && ctx.Err() != nil:
 		return r.missing
+	case r.missing != nil && r.options.Engine == ORT:
+		return fmt.Errorf("%w; --engine auto trains without it", r.missing)
 	}
 	if p := r.options.Runtime.Provider; p != "" && r.options.Engine == Tape && r.missing == nil {
 		return fmt.Errorf("train: provider %s: engine tape has no providers", p)
@@ -103,7 +106,7 @@ func (r *Run) prepare(ctx context.Context) error {
 	if err := r.trainer.fits(); err != nil {
 		return err
 	}
-	if err := r.trainer.Prepare(ctx); err != nil {
+	if err := r.trainer.prepare(ctx); err != nil {
 		return err
 	}
 	provider, note := engine.Provider(r.trainer.current.Program)
@@ -225,30 +228,31 @@ func (r *Run) reopen(ctx context.Context) error {
 	if err := record.Truncate(r.Path("losses.csv"), r.Model().Step); err != nil {
 		return err
 	}
-	table, err := record.ReadLosses(r.Path("losses.csv"))
-	if err != nil {
+	var err error
+	if r.losses, err = record.Open(r.Path("losses.csv")); err != nil {
 		return err
 	}
-	recorded := 0
-	if n := len(table.Steps); n > 0 {
-		recorded = table.Steps[n-1]
+	if err := r.follows(); err != nil {
+		return errors.Join(err, r.losses.Close())
 	}
-	if recorded != r.Model().Step {
+	if err := record.TruncateEvents(r.Path(record.EventsFile), r.Model().Step); err != nil {
+		return errors.Join(err, r.losses.Close())
+	}
+	if r.events, err = record.OpenEvents(r.Path(record.EventsFile)); err != nil {
+		return errors.Join(err, r.losses.Close())
+	}
+	return nil
+}
+
+// follows holds the table of losses against the steps to come.
+func (r *Run) follows() error {
+	if recorded := max(0, r.losses.Last()); recorded != r.Model().Step {
 		return fmt.Errorf("train: %s: it ends at step %d, the newest checkpoint is of step %d: want the table as the run left it",
 			r.Path("losses.csv"), recorded, r.Model().Step)
 	}
-	if !slices.Equal(table.Columns, r.LossNames()) {
+	if columns := r.losses.Columns(); !slices.Equal(columns, r.LossNames()) {
 		return fmt.Errorf("train: %s: its columns are %v, a step gives %v: the run was begun by another version, which can go on with it; this one can export it",
-			r.Path("losses.csv"), table.Columns, r.LossNames())
-	}
-	if err := record.TruncateEvents(r.Path(record.EventsFile), r.Model().Step); err != nil {
-		return err
-	}
-	if r.events, err = record.OpenEvents(r.Path(record.EventsFile)); err != nil {
-		return err
-	}
-	if r.losses, err = record.Open(r.Path("losses.csv")); err != nil {
-		return errors.Join(err, r.events.Close())
+			r.Path("losses.csv"), columns, r.LossNames())
 	}
 	return nil
 }
@@ -262,7 +266,7 @@ func LatestModel(folder string) (*Model, error) {
 	newest := len(checkpoints) - 1
 	m, err := LoadModel(checkpoints[newest])
 	if err != nil && newest > 0 {
-		err = fmt.Errorf("%w; without that file, %s is the newest", err, checkpoints[newest-1])
+		err = fmt.Errorf("%w; before it was %s, from which 'gantrain resume --previous' goes on", err, checkpoints[newest-1])
 	}
 	return m, err
 }
@@ -332,6 +336,9 @@ func (r *Run) StepsPerEpoch() int { return r.trainer.StepsPerEpoch() }
 // saves, exports and returns the context's error. When the losses diverge, the
 // last good checkpoint stays the newest.
 func (r *Run) Train(ctx context.Context) error {
+	if err := r.report.write(r.Folder); err != nil { // it runs, on what it was opened with
+		return r.failed(err)
+	}
 	m := r.Model()
 	for m.Step < r.report.Goal && ctx.Err() == nil {
 		losses, err := r.trainer.Step()

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -70,7 +71,7 @@ func TestARunLeavesWhatItPromises(t *testing.T) {
 	}
 }
 
-// Samples at steps come without a checkpoint; the last step has one.
+// samples at steps come without a checkpoint; the last step has one.
 func TestSamplesEverySoManySteps(t *testing.T) {
 	r := newTinyRun(t, tiny(func(g *arch.GAN) { g.Grid.Steps, g.Grid.Start = 4, true }))
 	r.saved = r.saved.Add(time.Hour)
@@ -171,6 +172,22 @@ func TestRecipesKeepTheirCheckpoints(t *testing.T) {
 
 // tinyColumns are those of a discriminator's and a generator's update.
 var tinyColumns = []string{"d_loss", "g_loss", "d_loss_real", "d_loss_fake", "d_accuracy", "d_real", "d_fake"}
+
+// A report is left out where it has the name of a loss.
+func TestReportsHaveNamesOfTheirOwn(t *testing.T) {
+	plan, err := NewPlan(tiny(func(g *arch.GAN) {
+		real := g.Recipe.Updates[0]
+		real.Only = arch.Real
+		g.Recipe.Updates = slices.Insert(g.Recipe.Updates, 0, real)
+	}), 4, tensor.Float32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"d_loss_real", "d_loss", "g_loss", "d_real", "d_loss_fake", "d_accuracy", "d_fake"}
+	if diff := cmp.Diff(want, plan.Columns); diff != "" {
+		t.Errorf("columns (-want +got):\n%s", diff)
+	}
+}
 
 func TestLossColumns(t *testing.T) {
 	r := arch.Recipe{Updates: []arch.Update{{Trains: arch.Discriminator}, {Trains: arch.Generator}, {Trains: arch.Generator}, {Trains: arch.Discriminator}}}

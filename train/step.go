@@ -70,6 +70,10 @@ func (k FeedKind) dtype(floats tensor.Dtype) tensor.Dtype {
 func NewPlan(gan arch.GAN, real int, dt tensor.Dtype) (*Plan, error) {
 	b := &planner{gan: gan, real: real, dt: dt, fed: map[string]bool{}, said: map[string]bool{}}
 	b.plan.Simultaneous = gan.Recipe.Simultaneous
+	b.plan.Columns = lossColumns(gan.Recipe)
+	for _, loss := range b.plan.Columns {
+		b.said[loss] = true
+	}
 	for i, u := range gan.Recipe.Updates {
 		update, err := b.update(i, u)
 		if err != nil {
@@ -77,7 +81,6 @@ func NewPlan(gan arch.GAN, real int, dt tensor.Dtype) (*Plan, error) {
 		}
 		b.plan.Updates = append(b.plan.Updates, update)
 	}
-	b.plan.Columns = lossColumns(gan.Recipe)
 	for _, u := range b.plan.Updates {
 		for _, p := range u.Report {
 			b.plan.Columns = append(b.plan.Columns, p.Name)
@@ -92,7 +95,7 @@ type planner struct {
 	dt   tensor.Dtype
 	plan Plan
 	fed  map[string]bool // names that stand in plan.Feeds
-	said map[string]bool // names of reports
+	said map[string]bool // names of losses and reports
 }
 
 // graph is one update under construction.

@@ -32,7 +32,7 @@ func lossColumns(r arch.Recipe) []string {
 }
 
 // report adds what a run records of a discriminator's update besides its loss,
-// unless an earlier update of the step reports it: the losses on real and on
+// unless another update of the step tells it: the losses on real and on
 // generated examples (d_loss_real, d_loss_fake), the share of both that it tells
 // (d_accuracy), and the means of D(x) and D(G(z)) (d_real, d_fake).
 func (g *graph) report() ([]export.Port, error) {

@@ -115,6 +115,9 @@ func NewTrainer(m *Model, data Examples, o Options) (*Trainer, error) {
 	if err := checkLabels(m.GAN, data); err != nil {
 		return nil, err
 	}
+	if err := m.checkClassNames(); err != nil {
+		return nil, fmt.Errorf("train: %s: %w", m.GAN.Name, err)
+	}
 	t := &Trainer{Model: m, data: data, o: o, programs: map[kind]*program{}, epoch: -1}
 	if t.StepsPerEpoch() < 1 {
 		return nil, fmt.Errorf("train: %s: %d images make no batch of %d", name, data.Len(), m.GAN.Recipe.Batch*m.GAN.Recipe.Reals())
@@ -262,8 +265,8 @@ func (t *Trainer) compile(ctx context.Context, step engine.Step) (engine.Program
 	return engine.NewORT(ctx, step, t.Model.State, t.o.Runtime)
 }
 
-// Prepare compiles the first step, so that what can't be run shows at once.
-func (t *Trainer) Prepare(ctx context.Context) error {
+// prepare compiles the first step, so that what can't be run shows at once.
+func (t *Trainer) prepare(ctx context.Context) error {
 	_, err := t.switchTo(ctx, t.kind(t.Model.Step))
 	return err
 }

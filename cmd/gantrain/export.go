@@ -93,16 +93,16 @@ func newExport() *cli.Command {
 				}
 				variant.Candle = true
 			}
-			if c.IsSet("opset") && variant.Opset == 0 {
-				return command.Usage(c, "opset 0: want %d to %d", pass.MinOpset, pass.MaxOpset)
-			}
-			if err := variant.Check(); err != nil {
-				return command.Usage(c, "%v", err)
-			}
-			if variant.Uint8Image && o.network != arch.Generator {
+			switch {
+			case c.IsSet("opset") && (variant.Opset < pass.MinOpset || variant.Opset > pass.MaxOpset):
+				return command.Usage(c, "--opset %d: want %d to %d", variant.Opset, pass.MinOpset, pass.MaxOpset)
+			case variant.Float16 && variant.Int8:
+				return command.Usage(c, "--float16 and --int8 are two ways to store weights: want one of them")
+			case variant.NHWC && !variant.Uint8Image:
+				return command.Usage(c, "--nhwc: only with --uint8-image")
+			case variant.Uint8Image && o.network != arch.Generator:
 				return command.Usage(c, "--uint8-image: only for the generator")
-			}
-			if o.plain && o.network != arch.Generator {
+			case o.plain && o.network != arch.Generator:
 				return command.Usage(c, "--plain: only for the generator")
 			}
 			if o.to == "" {

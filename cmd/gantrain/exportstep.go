@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -79,8 +78,7 @@ func stepModel(c *cli.Context, o exportOptions) (*train.Model, error) {
 	}
 	if o.batch > 0 && o.batch != model.GAN.Recipe.Batch {
 		model.GAN.Recipe.Batch = o.batch
-		changes := slices.DeleteFunc(strings.Fields(model.Arguments), func(s string) bool { return strings.HasPrefix(s, "batch=") })
-		model.Arguments = strings.Join(append([]string{fmt.Sprintf("batch=%d", o.batch)}, changes...), " ")
+		model.Arguments = withArguments(model.Arguments, fmt.Sprintf("batch=%d", o.batch))
 	}
 	return model, nil
 }

@@ -49,11 +49,8 @@ func startRun(ctx context.Context, o trainOptions, data dataset.Set) error {
 		GAN: o.gan, State: state, Seed: o.seed,
 		Dataset: name, Licence: licence, Arguments: o.arguments,
 	}
-	if images, ok := data.(*dataset.Images); ok && o.gan.Classes > 0 {
+	if images, ok := data.(*dataset.Images); ok && o.gan.Discriminator.Conditional() { // else no label is learnt
 		model.ClassNames = images.Classes
-	}
-	if _, missing := o.train.Choose(ctx); missing != nil && o.train.Engine == train.ORT {
-		return fmt.Errorf("%w; --engine auto trains without it", missing)
 	}
 	if err := train.Recover(o.out); err != nil {
 		return err

@@ -121,7 +121,7 @@ func trainGAN(c *cli.Context, gan arch.GAN, s *source) error {
 		if err != nil {
 			return err
 		}
-		o.arguments = strings.Join(strings.Fields(changed+" "+o.arguments+" from="+sum), " ")
+		o.arguments = withArguments(changed, append(strings.Fields(o.arguments), "from="+sum)...)
 	}
 	if o.out == "" {
 		o.out = filepath.Join("runs", gan.Name)
@@ -139,4 +139,17 @@ func trainGAN(c *cli.Context, gan arch.GAN, s *source) error {
 		return err
 	}
 	return startRun(c.Context, o, data)
+}
+
+// withArguments adds changes of a recipe to those before them, in place of those of
+// the same name.
+func withArguments(before string, changes ...string) string {
+	name := func(change string) string {
+		name, _, _ := strings.Cut(change, "=")
+		return name
+	}
+	kept := slices.DeleteFunc(strings.Fields(before), func(old string) bool {
+		return slices.ContainsFunc(changes, func(c string) bool { return name(c) == name(old) })
+	})
+	return strings.Join(append(kept, changes...), " ")
 }

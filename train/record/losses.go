@@ -22,8 +22,8 @@ const stepColumn = "step"
 // use.
 type Losses struct {
 	out     appender
-	columns int // without the step
-	last    int // step of the last row, -1 before the first
+	columns []string // without the step
+	last    int      // step of the last row, -1 before the first
 	line    []byte
 }
 
@@ -40,7 +40,7 @@ func Create(path string, columns []string) (*Losses, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Losses{out: out, columns: len(columns), last: -1}, nil
+	return &Losses{out: out, columns: columns, last: -1}, nil
 }
 
 // Open goes on with a table, after its last row. What a stopped run may have
@@ -53,7 +53,7 @@ func Open(path string) (*Losses, error) {
 		if err == nil && head.torn {
 			err = errors.New("the last line is torn: truncate the table first")
 		}
-		l.columns = len(head.columns)
+		l.columns = head.columns
 		return err
 	})
 	if err != nil {
@@ -62,12 +62,18 @@ func Open(path string) (*Losses, error) {
 	return l, nil
 }
 
+// Columns names what is recorded of a step.
+func (l *Losses) Columns() []string { return l.columns }
+
+// Last is the step of the last row, -1 where there is none.
+func (l *Losses) Last() int { return l.last }
+
 // Append adds the row of a step, which must be after the last one's. A value
 // is rounded to float32 and written with as many digits as it takes to read it
 // back exactly; NaN, +Inf and -Inf are written so.
 func (l *Losses) Append(step int, values ...float64) error {
-	if len(values) != l.columns {
-		return fmt.Errorf("record: %s: step %d has %d values for %d columns", l.out.path, step, len(values), l.columns)
+	if len(values) != len(l.columns) {
+		return fmt.Errorf("record: %s: step %d has %d values for %d columns", l.out.path, step, len(values), len(l.columns))
 	}
 	if step <= l.last {
 		return fmt.Errorf("record: %s: step %d does not come after step %d", l.out.path, step, l.last)

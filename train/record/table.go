@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"sort"
 	"strconv"
 	"strings"
 )
@@ -43,6 +45,16 @@ func ReadLosses(path string) (Table, error) {
 		t.Values = append(t.Values, nil)
 	}
 	return t, nil
+}
+
+// Until is the table without the rows after a step.
+func (t Table) Until(step int) Table {
+	rows := sort.SearchInts(t.Steps, step+1)
+	t.Steps, t.Values = t.Steps[:rows], slices.Clone(t.Values)
+	for i, v := range t.Values {
+		t.Values[i] = v[:min(rows, len(v))]
+	}
+	return t
 }
 
 // Truncate drops the rows after a step, and a torn last line, from a file that
