@@ -71,7 +71,7 @@ func TestARunLeavesWhatItPromises(t *testing.T) {
 	}
 }
 
-// samples at steps come without a checkpoint; the last step has one.
+// Samples at steps come without a checkpoint; the last step has one.
 func TestSamplesEverySoManySteps(t *testing.T) {
 	r := newTinyRun(t, tiny(func(g *arch.GAN) { g.Grid.Steps, g.Grid.Start = 4, true }))
 	r.saved = r.saved.Add(time.Hour)
