@@ -59,7 +59,11 @@ func SetAside(folder string) (discard, restore func() error, err error) {
 		}
 		return discard()
 	}
-	if err := moveRun(folder, keep, runFiles); err != nil {
+	err = moveRun(folder, keep, runFiles)
+	if err == nil {
+		err = unlocked(keep) // no process has begun to write it meanwhile
+	}
+	if err != nil {
 		return nil, nil, errors.Join(err, restore())
 	}
 	return discard, restore, nil

@@ -144,6 +144,9 @@ func check(ctx context.Context, path string, model *onnxpb.ModelProto, o Options
 	if err != nil {
 		return nil, err
 	}
+	if s.note != "" {
+		r.Notes = append(r.Notes, s.note+"; the models ran on the CPU")
+	}
 	r.compare(s, all)
 	if o.Expect != "" {
 		if err := r.expect(ctx, s, weights, o); err != nil {

@@ -139,6 +139,7 @@ type subject struct {
 	probes []probe
 	batch  int
 	inputs []*tensor.Dense // ours
+	note   string          // on the execution provider
 }
 
 // maxValues bounds what the layers put out together, in each of the ways: a
@@ -251,7 +252,7 @@ func (s *subject) kerasORT(ctx context.Context, o runtime.Options) (evaluation, 
 	for _, p := range s.probes {
 		names = append(names, p.keras.name)
 	}
-	values, err := runWith(ctx, s.graph, names, s.kerasInputs(), o)
+	values, err := s.runWith(ctx, s.graph, names, s.kerasInputs(), o)
 	if err != nil {
 		return nil, err
 	}
@@ -259,7 +260,7 @@ func (s *subject) kerasORT(ctx context.Context, o runtime.Options) (evaluation, 
 }
 
 // runWith runs a model that gives some of its inner values as well.
-func runWith(ctx context.Context, m *onnxpb.ModelProto, names []string, in map[string]*tensor.Dense, o runtime.Options) (map[string]*tensor.Dense, error) {
+func (s *subject) runWith(ctx context.Context, m *onnxpb.ModelProto, names []string, in map[string]*tensor.Dense, o runtime.Options) (map[string]*tensor.Dense, error) {
 	g := &onnxpb.GraphProto{
 		Name: m.Graph.Name, Node: m.Graph.Node, Initializer: m.Graph.Initializer, Input: m.Graph.Input,
 		Output: slices.Clone(m.Graph.Output),
@@ -283,6 +284,7 @@ func runWith(ctx context.Context, m *onnxpb.ModelProto, names []string, in map[s
 		return nil, err
 	}
 	defer session.Close()
+	s.note = session.Note()
 	return session.Run(ctx, in)
 }
 
@@ -308,7 +310,7 @@ func (s *subject) oursORT(ctx context.Context, o runtime.Options) (evaluation, e
 	for _, p := range s.probes {
 		inner = append(inner, names[p.ours])
 	}
-	values, err := runWith(ctx, m, inner, in, o)
+	values, err := s.runWith(ctx, m, inner, in, o)
 	if err != nil {
 		return nil, err
 	}
