@@ -30,7 +30,7 @@ const (
 	// blocks that end at step 700: literal 94% and 0.67 on the one seed of three on
 	// which its samples go on to differ, 99.3% and 0.86 on the others. Healthy ones
 	// at most, from there on: guo-mlp 83% and 0.43 in 3000 steps, michelucci-cgan 68%
-	// and 0.12 in 3400, michelucci-dcgan 72% and 0.21 in 2350, intro-mlp 86% and 0.62
+	// and 0.13 in 4680, michelucci-dcgan 72% and 0.21 in 2350, intro-mlp 86% and 0.62
 	// at once, then less for some thousands, until it is seen to have failed.
 	apartAccuracy = 0.9
 	apart         = 0.6
