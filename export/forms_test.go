@@ -125,6 +125,11 @@ var forms = []form{
 		row, _, err := gorgonia.Broadcast(g.weight("row", 3), x, gorgonia.NewBroadcastPattern([]byte{0}, nil))
 		return g.do(gorgonia.Concat(1, x, g.do(row, err)))
 	}, []string{"Reshape", "Shape", "Gather", "Concat", "Expand", "Concat"}},
+	{"repeated before the batch", func(g *graph, n int) *gorgonia.Node {
+		columns := g.do(gorgonia.Transpose(g.in("x", n, 2)))
+		y, _, err := gorgonia.Broadcast(columns, g.weight("c", 3, 4), gorgonia.NewBroadcastPattern([]byte{0}, nil))
+		return g.do(gorgonia.Transpose(g.do(y, err)))
+	}, []string{"Transpose", "Unsqueeze", "Expand", "Reshape", "Transpose"}},
 	{"a gradient", func(g *graph, n int) *gorgonia.Node { // of a sum: a repetition of each place
 		x := g.in("x", n, 3)
 		y := g.do(gorgonia.Sum(g.do(gorgonia.Square(g.do(gorgonia.Mul(x, g.weight("w", 3, 2)))))))

@@ -231,7 +231,11 @@ func repeat(n *gorgonia.Node, in gorgonia.Nodes) (form, error) {
 		if single {
 			return l.Output("Expand", []string{from, to})
 		}
-		return l.Output("Reshape", []string{l.Add("Expand", []string{from, to}), l.Ints("shape", l.target()...)})
+		shape = l.target()
+		if b := l.w.batchOf(n); b != unbatched {
+			shape[b.axis] = -1 // another axis than that of the array with one more
+		}
+		return l.Output("Reshape", []string{l.Add("Expand", []string{from, to}), l.Ints("shape", shape...)})
 	}}, nil
 }
 

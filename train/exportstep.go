@@ -38,7 +38,7 @@ func (m *Model) verifiedStep(ctx context.Context, o runtime.Options) ([]byte, er
 	if err != nil {
 		return nil, err
 	}
-	model, err := engine.Model(plan.Step)
+	model, err := engine.Model(plan.Step, m.State)
 	if err != nil {
 		return nil, err
 	}

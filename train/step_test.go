@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"gorgonia.org/tensor"
 
+	"github.com/gantrain/gantrain/export/pass"
 	"github.com/gantrain/gantrain/train/arch"
 	"github.com/gantrain/gantrain/train/engine"
 	"github.com/gantrain/gantrain/train/nn"
@@ -283,5 +284,37 @@ func TestPredictedImagesLeaveStatisticsAlone(t *testing.T) {
 		if diff := cmp.Diff(c.want, movedStatistics(t, stepCase{gan: gan, real: 4}, c.update)); diff != "" {
 			t.Errorf("%s moves the statistics of (-want +got):\n%s", c.name, diff)
 		}
+	}
+}
+
+// The weights of a network that a phase leaves alone are no batch: convolutions by
+// them have a fast form.
+func TestModelDenotesTheBatch(t *testing.T) {
+	gan := tiny(phases)
+	gan.Recipe = gan.Recipe.Alone(arch.Generator)
+	plan, err := NewPlan(gan, 4, tensor.Float32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	state, err := NewState(gan, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	model, err := engine.Model(plan.Step, state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	frozen := 0
+	for _, v := range model.Graph.Input {
+		dims := v.Type.GetTensorType().GetShape().GetDim()
+		if strings.HasPrefix(v.Name, "discriminator/") {
+			frozen++
+		}
+		if denoted := len(dims) > 0 && dims[0].Denotation == pass.DataBatch; denoted != (state[v.Name] == nil && len(dims) > 1) {
+			t.Errorf("%s: its first axis is denoted as the batch: %v", v.Name, denoted)
+		}
+	}
+	if frozen == 0 {
+		t.Error("no weights of the discriminator are read")
 	}
 }

@@ -233,7 +233,7 @@ func (p *batchLast) elementwise(n *onnxpb.NodeProto) bool {
 		dims := p.shapes[name]
 		switch {
 		case name == "" || product(dims) == 1 && len(dims) <= 1:
-			in[i] = name
+			in[i] = p.inPlain(name)
 		case p.batch[name] && slices.Equal(dims, out):
 			in[i] = p.inLast(name)
 		case p.batch[name] && len(dims) == len(out) && product(dims[1:]) == 1:

@@ -58,12 +58,13 @@ func mustPlan(t testing.TB, gan arch.GAN, real int) *train.Plan {
 func step(t testing.TB, gan arch.GAN, real int) (*onnxpb.ModelProto, map[string]*tensor.Dense) {
 	t.Helper()
 	plan := mustPlan(t, gan, real)
-	m, err := engine.Model(plan.Step)
+	state := midway(t, gan)
+	m, err := engine.Model(plan.Step, state)
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, in := feeds(plan)
-	maps.Copy(in, midway(t, gan))
+	maps.Copy(in, state)
 	return m, only(m, in)
 }
 
@@ -302,6 +303,7 @@ func TestBatchLastAround(t *testing.T) {
 			node("k = Add(h, n)"), node("f = Flatten(k)"), with("y = Concat(s, f)", export.Int("axis", 1)),
 		}},
 		{"plus a feature's number", in + " b[64]", []*onnxpb.NodeProto{conv, node("f = Flatten(h)"), node("y = Add(f, b)")}},
+		{"less its mean", in, []*onnxpb.NodeProto{conv, with("m = ReduceMean(h)", export.Int("keepdims", 0)), node("y = Sub(h, m)")}},
 		{"times a scalar", in, []*onnxpb.NodeProto{conv, node("y = Mul(half, h)")}},
 		{"three axes", in + " b[2,1]", []*onnxpb.NodeProto{conv, node("r = Reshape(h, halves)"), node("y = Add(r, b)")}},
 		{"input of three axes", in + " b[N,4,16]", []*onnxpb.NodeProto{conv, node("r = Reshape(b, all)"), node("f = Flatten(h)"), node("y = Add(f, r)")}},

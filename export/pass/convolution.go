@@ -106,8 +106,9 @@ func (p *batchLast) weightGradient(n *onnxpb.NodeProto) (c convolution, ok bool)
 		return c, false
 	}
 	fromX, fromY := p.producers[conv.Input[0]], p.producers[conv.Input[1]]
+	var ends []int
 	if fromX.GetOpType() == "Slice" && len(fromX.Input) == 4 && slices.Equal(p.lists[fromX.Input[1]], []int{0, 0}) && slices.Equal(p.lists[fromX.Input[3]], []int{2, 3}) {
-		fromX = p.producers[fromX.Input[0]]
+		ends, fromX = p.lists[fromX.Input[2]], p.producers[fromX.Input[0]]
 	}
 	if !exchanged(fromX) || !exchanged(fromY) {
 		return c, false
@@ -116,6 +117,11 @@ func (p *batchLast) weightGradient(n *onnxpb.NodeProto) (c convolution, ok bool)
 	pads, strides, dilations := geometry(conv)
 	if !slices.Equal(strides, []int{1, 1}) || len(w) != 4 || !p.batch[fromX.Input[0]] || !p.batch[fromY.Input[0]] {
 		return c, false
+	}
+	for i, end := range ends { // rows that are cut off are no zeros
+		if end < x[2+i] && pads[2+i] > 0 {
+			return c, false
+		}
 	}
 	c = convolution{
 		direction: toKernel, x: fromX.Input[0], y: fromY.Input[0], w: n.Output[0],

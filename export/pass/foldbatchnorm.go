@@ -30,6 +30,7 @@ func FoldBatchNorm(m *onnxpb.ModelProto) (folded, apart int) {
 		case f.before() || f.after():
 			e.skip(n)
 			folded++
+		case f.rank(n.Output[0]) == 0: // nothing tells which axis has the channels
 		default:
 			f.write()
 			apart++

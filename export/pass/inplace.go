@@ -118,8 +118,8 @@ func (o *overwriting) before(n *onnxpb.NodeProto) map[*onnxpb.NodeProto]bool {
 	return found
 }
 
-// stepped recognises the weight w's w - x·rate, rate a scalar that is an input
-// or that waits already, and returns the product.
+// stepped recognises the weight w's w - x·rate, rate a scalar that is an input, and
+// returns the product.
 func (o *overwriting) stepped(n *onnxpb.NodeProto, w string) *onnxpb.NodeProto {
 	if n.OpType != "Sub" || n.Input[0] != w {
 		return nil

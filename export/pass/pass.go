@@ -1,6 +1,7 @@
 // Package pass rewrites ONNX models: what comes out computes the same, in fewer
-// or in faster nodes. A pass is deterministic, keeps the names of inputs and
-// outputs, and changes nothing when it is run again.
+// or in faster nodes. A pass is deterministic and keeps the names of inputs and
+// outputs. Those for speed change nothing when they are run again; those of a
+// [Variant] refuse what they have done, or do it once more.
 package pass
 
 import (

@@ -23,6 +23,9 @@ func Uint8Image(m *onnxpb.ModelProto, nhwc bool) error {
 	if at < 0 || len(m.Graph.Output[at].Type.GetTensorType().GetShape().GetDim()) != 4 {
 		return fmt.Errorf(`uint8 image: the model has no output "image" of four axes`)
 	}
+	if kind := onnxpb.TensorProto_DataType(m.Graph.Output[at].Type.GetTensorType().GetElemType()); kind != onnxpb.TensorProto_FLOAT {
+		return fmt.Errorf(`uint8 image: the output "image" is of %v, want FLOAT`, kind)
+	}
 	range_, err := pictureRange(m)
 	if err != nil {
 		return fmt.Errorf("uint8 image: %w", err)

@@ -23,7 +23,7 @@ func stepFLOPs(ctx context.Context, o Options) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	model, err := engine.Model(plan.Step)
+	model, err := engine.Model(plan.Step, nil)
 	if err != nil {
 		return 0, err
 	}

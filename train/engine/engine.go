@@ -70,7 +70,7 @@ type Program interface {
 	Close() error
 }
 
-// check reports inputs without a source and new state without a place.
+// check reports new state without a place. What else an input may read is fed.
 func (s Step) check(state State) error {
 	for _, u := range s.Updates {
 		for _, p := range u.New {
@@ -78,7 +78,7 @@ func (s Step) check(state State) error {
 			if !ok {
 				return fmt.Errorf("engine: %s: writes %q, which is not part of the state", u.Name, p.Name)
 			}
-			if !v.Shape().Eq(p.Node.Shape()) {
+			if !slices.Equal(v.Shape(), p.Node.Shape()) {
 				return fmt.Errorf("engine: %s: writes %q with shape %v, the state has %v", u.Name, p.Name, p.Node.Shape(), v.Shape())
 			}
 		}

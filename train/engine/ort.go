@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"gorgonia.org/tensor"
 
@@ -34,7 +33,7 @@ func NewORT(ctx context.Context, step Step, state State, o runtime.Options) (Pro
 	if err := step.check(state); err != nil {
 		return nil, err
 	}
-	model, err := Model(step)
+	model, err := Model(step, state)
 	if err != nil {
 		return nil, err
 	}
@@ -104,10 +103,14 @@ func (e *ort) load(ctx context.Context, model *onnxpb.ModelProto, next map[strin
 }
 
 // masks names the inputs that hold whole numbers: they come from a generator of
-// random numbers, which can write them in any order.
+// random numbers, which can write them in any order. Of a square one Run could not
+// tell in which it was written.
 func masks(m *onnxpb.ModelProto) (names []string) {
 	for _, v := range m.Graph.Input {
-		if onnxpb.TensorProto_DataType(v.Type.GetTensorType().GetElemType()) == onnxpb.TensorProto_UINT8 {
+		t := v.Type.GetTensorType()
+		dims := t.GetShape().GetDim()
+		square := len(dims) == 2 && dims[0].GetDimValue() == dims[1].GetDimValue()
+		if onnxpb.TensorProto_DataType(t.GetElemType()) == onnxpb.TensorProto_UINT8 && !square {
 			names = append(names, v.Name)
 		}
 	}
@@ -122,8 +125,9 @@ func lossName(update int) string { return fmt.Sprintf("loss/%d", update) }
 // Model joins the updates of a step into one ONNX model, in which equal
 // computations stand once. It reads the state and what is fed by name, and
 // gives the losses as loss/0, loss/1 and so on, reports under their names, and
-// each new value under its name with ".new" behind it.
-func Model(step Step) (*onnxpb.ModelProto, error) {
+// each new value under its name with ".new" behind it. The first axis of what is not
+// state is denoted as the batch.
+func Model(step Step, state State) (*onnxpb.ModelProto, error) {
 	var parts []pass.Part
 	for i, u := range step.Updates {
 		outputs := append([]export.Port{{Name: lossName(i), Node: u.Loss}}, u.Report...)
@@ -143,21 +147,12 @@ func Model(step Step) (*onnxpb.ModelProto, error) {
 		return nil, fmt.Errorf("engine: %w", err)
 	}
 	pass.Dedupe(joined)
-	markBatch(joined)
-	return joined, nil
-}
-
-// markBatch denotes the first axis of the arrays that are fed.
-func markBatch(m *onnxpb.ModelProto) {
-	written := map[string]bool{}
-	for _, v := range m.Graph.Output {
-		written[strings.TrimSuffix(v.Name, newSuffix)] = true
-	}
-	for _, v := range m.Graph.Input {
-		if dims := v.Type.GetTensorType().GetShape().GetDim(); !written[v.Name] && len(dims) > 1 {
+	for _, v := range joined.Graph.Input {
+		if dims := v.Type.GetTensorType().GetShape().GetDim(); state[v.Name] == nil && len(dims) > 1 {
 			dims[0].Denotation = pass.DataBatch
 		}
 	}
+	return joined, nil
 }
 
 // Load implements Program.
@@ -195,10 +190,12 @@ func (e *ort) Run(feed Feed) ([]float64, error) {
 		if err != nil {
 			return nil, fmt.Errorf("engine: %w", err)
 		}
-		rate, scalar := v.Data().(float32)
+		if v.Dtype() != buffer.Dtype() || v.Shape().TotalSize() != buffer.Shape().TotalSize() {
+			return nil, fmt.Errorf("engine: input %q is fed %v of %v, takes %v of %v", name, v.Dtype(), v.Shape(), buffer.Dtype(), buffer.Shape())
+		}
 		switch rows := e.rows[name]; {
-		case scalar:
-			buffer.Set(0, rate)
+		case v.Shape().IsScalar():
+			buffer.Set(0, v.Data())
 		case rows != nil && !v.Shape().Eq(buffer.Shape()):
 			turn(buffer.Data().([]uint8), v.Data().([]uint8), rows)
 		default:

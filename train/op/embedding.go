@@ -13,7 +13,8 @@ import (
 //
 //	y[n] = table[label[n]]    table [C, S], label [N, 1] of int64 -> y [N, S]
 //
-// A label outside of [0, C) is an error. ONNX: Gather and Flatten, opset 13.
+// A label outside of [0, C) is an error here; ONNX counts those from -C on from the
+// end. ONNX: Gather and Flatten, opset 13.
 type embedding struct{ operator }
 
 // embeddingGrad is the table's gradient:
