@@ -1,7 +1,6 @@
 package train
 
 import (
-	"fmt"
 	"os"
 	"testing"
 
@@ -50,7 +49,7 @@ func TestPublishedFacts(t *testing.T) {
 	write(t, r.Path(samplesName(1)), "newest")
 	write(t, r.Path(samplesName(3)), "later")
 	after, err = r.Model().published(r.Folder, r.report)
-	if want := r.Path(fmt.Sprintf("samples/step-%09d.png", 1)); err != nil || after.Samples != want {
+	if want := r.Path(samplesName(1)); err != nil || after.Samples != want {
 		t.Errorf("samples %q, error %v, want %q", after.Samples, err, want)
 	}
 }

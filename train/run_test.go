@@ -302,9 +302,10 @@ func TestSetAside(t *testing.T) {
 	}
 }
 
-// While one process replaces a run, no other does, nor clears up after it.
-func TestSetAsideOnce(t *testing.T) {
-	r := newTinyRun(t, tiny())
+// tinyRunAside is a run that is set aside, and what puts it back.
+func tinyRunAside(t *testing.T) (r *Run, restore func() error) {
+	t.Helper()
+	r = newTinyRun(t, tiny())
 	if err := r.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -312,6 +313,12 @@ func TestSetAsideOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return r, restore
+}
+
+// While one process replaces a run, no other does, nor clears up after it.
+func TestSetAsideOnce(t *testing.T) {
+	r, restore := tinyRunAside(t)
 	if _, _, err := SetAside(r.Folder); err == nil || !strings.Contains(err.Error(), "is being written by another process") || strings.Contains(err.Error(), "\n") {
 		t.Errorf("error %v, want a line about another process", err)
 	}
@@ -322,14 +329,7 @@ func TestSetAsideOnce(t *testing.T) {
 
 // What can't be put back stays aside.
 func TestRestoreInTheWay(t *testing.T) {
-	r := newTinyRun(t, tiny())
-	if err := r.Close(); err != nil {
-		t.Fatal(err)
-	}
-	_, restore, err := SetAside(r.Folder)
-	if err != nil {
-		t.Fatal(err)
-	}
+	r, restore := tinyRunAside(t)
 	if err := os.Mkdir(r.Path("samples"), 0o755); err != nil {
 		t.Fatal(err)
 	}

@@ -69,18 +69,11 @@ func newCrosscheck() *cli.Command {
 			case !(o.check.Tolerance > 0 && o.check.Tolerance < 1):
 				return command.Usage(c, "--tolerance %g: want a number above 0, below 1", o.check.Tolerance)
 			}
-			seen := map[string]string{}
-			for _, path := range o.files {
-				seen[command.Resolved(path)] = path
-			}
-			for _, path := range []string{o.save, o.report} {
-				if path == "" {
-					continue
+			for _, file := range o.files {
+				paths := []string{file, o.save, o.report}
+				if a, b, same := command.Same(paths...); same {
+					return command.Usage(c, "%s and %s are the same file", paths[a], paths[b])
 				}
-				if other := seen[command.Resolved(path)]; other != "" {
-					return command.Usage(c, "%s and %s are the same file", other, path)
-				}
-				seen[command.Resolved(path)] = path
 			}
 			if o.check.GAN != "" {
 				if _, err := arch.Find(o.check.GAN, ""); err != nil {

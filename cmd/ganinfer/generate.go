@@ -96,18 +96,10 @@ func generateOptionsOf(c *cli.Context) (*generateOptions, error) {
 	if c.IsSet("labels") && !c.IsSet("n") && o.z == "" {
 		o.count = len(o.classes)
 	}
-	seen := map[string]string{}
-	for _, f := range []struct{ flag, path string }{
-		{"the model", o.model}, {"--z", o.z}, {"--out", o.out}, {"--grid", o.grid}, {"--csv", o.csv}, {"--npy", o.npy}, {"--save-z", o.saveZ},
-	} {
-		if f.path == "" {
-			continue
-		}
-		path := command.Resolved(f.path)
-		if other := seen[path]; other != "" {
-			return nil, command.Usage(c, "%s and %s are the same file, %s", other, f.flag, f.path)
-		}
-		seen[path] = f.flag
+	names := []string{"the model", "--z", "--out", "--grid", "--csv", "--npy", "--save-z"}
+	paths := []string{o.model, o.z, o.out, o.grid, o.csv, o.npy, o.saveZ}
+	if a, b, same := command.Same(paths...); same {
+		return nil, command.Usage(c, "%s and %s are the same file, %s", names[a], names[b], paths[b])
 	}
 	return o, nil
 }

@@ -70,7 +70,10 @@ func ownBatch(path string) int {
 // the noise to come, 0 if it is the model that decides; batch 0 means the
 // model's own if it has one, else defaultBatch.
 func openGenerator(ctx context.Context, path string, e engine, count, latentSize, batch int, stderr io.Writer) (*generator, error) {
-	rows := cmp.Or(batch, ownBatch(path), defaultBatch)
+	rows := batch
+	if rows == 0 {
+		rows = cmp.Or(ownBatch(path), defaultBatch)
+	}
 	lanes := lanesOf(count, rows)
 	if lanes > 1 { // else ONNX Runtime knows how many threads are best
 		e.Threads = goruntime.GOMAXPROCS(0) / lanes

@@ -111,7 +111,7 @@ func newExport() *cli.Command {
 					o.to = "generator-plain.onnx"
 				}
 			}
-			if o.report != "" && command.Resolved(o.report) == command.Resolved(o.to) {
+			if _, _, same := command.Same(o.report, o.to); same {
 				return command.Usage(c, "--report and --output are the same file, %s", o.report)
 			}
 			return export(c.Context, o)

@@ -31,8 +31,8 @@ const (
 	MinOpset, MaxOpset = 11, 22
 )
 
-// Check refuses what can't be had together.
-func (v Variant) Check() error {
+// check refuses what can't be had together.
+func (v Variant) check() error {
 	switch {
 	case v.Float16 && v.Int8:
 		return errors.New("float16 and int8 are two ways to store weights: want one of them")
@@ -67,7 +67,7 @@ func (v Variant) String() string {
 // Apply rewrites a model. An error says what can't be done to it, which is then
 // half rewritten.
 func (v Variant) Apply(m *onnxpb.ModelProto) error {
-	if err := v.Check(); err != nil {
+	if err := v.check(); err != nil {
 		return err
 	}
 	if err := plain(m); err != nil {

@@ -76,8 +76,8 @@ func NewFolder(path string, force bool) (created bool, err error) {
 	return false, nil
 }
 
-// Resolved returns one name for all names of a file.
-func Resolved(path string) string {
+// resolved returns one name for all names of a file.
+func resolved(path string) string {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		path = real
 	}
@@ -85,4 +85,21 @@ func Resolved(path string) string {
 		path = abs
 	}
 	return path
+}
+
+// Same finds the first of the paths that names the file of an earlier one, and
+// returns the numbers of both. An empty path names none.
+func Same(paths ...string) (earlier, later int, same bool) {
+	seen := map[string]int{}
+	for i, path := range paths {
+		if path == "" {
+			continue
+		}
+		path = resolved(path)
+		if first, ok := seen[path]; ok {
+			return first, i, true
+		}
+		seen[path] = i
+	}
+	return 0, 0, false
 }
